@@ -1,0 +1,4 @@
+//! Bytes to messages and back: total, stateless, no IO. Hostile bytes give an error, never a panic.
+
+pub mod peer;
+pub mod tracker;

@@ -1,0 +1,222 @@
+//! What a front end can ask of the engine, and what it gets back.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::snapshot::{Priority, TorrentDetail, TorrentRow};
+use super::untrusted::Untrusted;
+use crate::units::{FileIndex, Rate, TorrentId};
+
+/// A request of a front end. Each gets exactly one [`Answer`] or [`Refusal`], after it has taken effect.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Reads a source and says what it holds, without adding it (the file-choice step). Gives [`Answer::Preview`].
+    Preview(Source),
+    /// Adds a torrent. Gives [`Answer::Added`].
+    Add(Box<AddRequest>),
+    /// Stops transfers; a check is stopped too and goes on with `Resume`.
+    Pause(TorrentId),
+    /// Starts transfers again.
+    Resume(TorrentId),
+    /// Forgets a torrent.
+    Remove {
+        /// Which one.
+        torrent: TorrentId,
+        /// Whether its payload goes too.
+        data: RemoveData,
+    },
+    /// Sets file priorities; all changes take effect as one, later ones winning.
+    SetPriority {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// The changes, in order.
+        changes: Vec<PriorityChange>,
+    },
+    /// Hashes everything on disk again.
+    Recheck(TorrentId),
+    /// Announces to all trackers now.
+    Announce(TorrentId),
+    /// Tells the engine of a peer found by hand.
+    AddPeer {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// Where it listens.
+        address: SocketAddr,
+    },
+    /// Sets the program-wide rate limits; `None` lifts one.
+    SetLimits {
+        /// Bytes per second from all peers together.
+        down: Option<Rate>,
+        /// Bytes per second to all peers together.
+        up: Option<Rate>,
+    },
+    /// Names the torrent whose detail snapshots are to carry.
+    Watch(Option<TorrentId>),
+    /// All torrents. Gives [`Answer::List`].
+    List,
+    /// One torrent in full. Gives [`Answer::Detail`].
+    Detail(TorrentId),
+    /// Saves everything, tells the trackers and ends the program.
+    Shutdown,
+}
+
+/// Where a torrent comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A .torrent file.
+    Path(PathBuf),
+    /// An http or https URL of a .torrent file.
+    Url(String),
+    /// A magnet link (BEP 9) or a bare info-hash of 40 or 64 hex digits.
+    Magnet(String),
+    /// The bytes of a .torrent file.
+    Bytes(Vec<u8>),
+}
+
+impl Source {
+    /// Tells by its look what a word of the command line or a pasted line is.
+    pub fn guess(text: &str) -> Self {
+        let text = text.trim();
+        let lower = text.to_ascii_lowercase();
+        let is_hash = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if lower.starts_with("magnet:") {
+            Self::Magnet(text.to_owned())
+        } else if lower.starts_with("http://") || lower.starts_with("https://") {
+            Self::Url(text.to_owned())
+        } else if is_hash {
+            let kind = if text.len() == 40 { "btih:" } else { "btmh:1220" };
+            Self::Magnet(format!("magnet:?xt=urn:{kind}{text}"))
+        } else {
+            Self::Path(PathBuf::from(text))
+        }
+    }
+}
+
+/// What to add and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AddRequest {
+    /// The torrent.
+    pub source: Source,
+    /// The folder that payload is saved into; `None`: the configured one.
+    pub save_dir: Option<PathBuf>,
+    /// Priorities to start with.
+    pub priorities: Vec<PriorityChange>,
+    /// Whether it starts at once.
+    pub start: StartState,
+    /// Peers known by hand.
+    pub peers: Vec<SocketAddr>,
+    /// Trackers beyond the torrent's own, as tiers of their own.
+    pub trackers: Vec<String>,
+}
+
+/// Whether an added torrent starts at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartState {
+    /// Transfers at once.
+    Running,
+    /// Waits for `Resume`.
+    Paused,
+}
+
+/// Whether removing a torrent removes its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemoveData {
+    /// Payload stays on disk.
+    Keep,
+    /// Payload files, and the folders that become empty, are deleted.
+    Delete,
+}
+
+/// Files chosen, and the level they are set to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriorityChange {
+    /// Which files.
+    pub files: FileChoice,
+    /// Their new level.
+    pub level: Priority,
+}
+
+/// A choice of files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileChoice {
+    /// Every file.
+    All,
+    /// By position in the torrent.
+    Indices(Vec<FileIndex>),
+    /// By path as `show` prints it, or a glob over it (`*` within a part, `**` across parts, `?`).
+    Glob(String),
+}
+
+/// What a command came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It has taken effect.
+    Done,
+    /// The torrent is in the list.
+    Added {
+        /// Its identity.
+        torrent: TorrentId,
+        /// True where it was in the list before; its trackers and peers were merged.
+        already: bool,
+    },
+    /// What the source holds.
+    Preview(Arc<TorrentPreview>),
+    /// The list.
+    List(Vec<Arc<TorrentRow>>),
+    /// One torrent in full.
+    Detail(Arc<TorrentDetail>),
+}
+
+/// What a torrent says of itself before it is added.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TorrentPreview {
+    /// Its identity.
+    pub torrent: TorrentId,
+    /// Its name.
+    pub name: Untrusted,
+    /// Payload bytes, pad files aside.
+    pub total_bytes: u64,
+    /// Bytes per piece.
+    pub piece_length: u32,
+    /// Number of pieces; 0 while a magnet's metadata is unknown.
+    pub pieces: u32,
+    /// Trackers only (BEP 27).
+    pub private: bool,
+    /// Its files, pad files aside; empty while a magnet's metadata is unknown.
+    pub files: Vec<FilePreview>,
+}
+
+/// A file of a torrent that is not added yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FilePreview {
+    /// Position in the torrent.
+    pub index: FileIndex,
+    /// Path below the save folder.
+    pub path: Untrusted,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// Why a command was not carried out: what was tried, on what, and what the user can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// One line, already safe to show.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with this line.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}

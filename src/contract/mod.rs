@@ -1,0 +1,22 @@
+//! Plain data that crosses the border between engine and front end.
+//!
+//! A front end asks with a [`Command`] and gets one [`Answer`] or [`Refusal`]; the engine tells with [`Event`]s
+//! (bounded, counted when dropped) and [`Snapshot`]s (latest wins). The same types go over an in-process channel and,
+//! as JSON lines, over the Unix socket. Nothing here has behaviour beyond making itself presentable.
+
+mod command;
+mod event;
+mod snapshot;
+mod untrusted;
+
+pub use command::{
+    AddRequest, Answer, Command, FileChoice, FilePreview, PriorityChange, Refusal, RemoveData, Source,
+    StartState, TorrentPreview,
+};
+pub use event::{Event, EventKind, Severity};
+pub use snapshot::{
+    Blocked, Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource,
+    PieceCounts, PieceRun, Priority, Snapshot, TorrentDetail, TorrentRow, TorrentState, TrackerRow,
+    TrackerState, WebseedCounts,
+};
+pub use untrusted::{Untrusted, redact_url};

@@ -1,0 +1,311 @@
+//! The one door of a torrent's owner: what can happen to it, and what it wants done.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::codec::peer::{BlockRequest, Message};
+use crate::codec::tracker::{AnnounceAnswer, AnnounceRequest, ScrapeAnswer, TrackerError};
+use crate::contract::{Direction, EventKind, PeerSource, Priority, Untrusted};
+use crate::units::{ConnectionId, FileIndex, PeerId, PieceIndex};
+
+/// Something that happened to a torrent.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A person asked.
+    Command(TorrentCommand),
+    /// Addresses of peers became known.
+    PeersFound {
+        /// How.
+        source: PeerSource,
+        /// Where they listen.
+        addresses: Vec<SocketAddr>,
+    },
+    /// A connection is up and both handshakes are done.
+    Connected(NewConnection),
+    /// A connection asked for by [`Effect::Connect`] did not come up.
+    ConnectFailed {
+        /// Where.
+        address: SocketAddr,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Messages of a peer, in the order they came.
+    Messages {
+        /// The connection.
+        connection: ConnectionId,
+        /// The messages.
+        messages: Vec<Message>,
+    },
+    /// Bytes of blocks (`Effect::SendBlock`) left for the kernel.
+    Sent {
+        /// The connection.
+        connection: ConnectionId,
+        /// Payload bytes.
+        payload_bytes: u64,
+    },
+    /// A connection ended.
+    Closed {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// [`Effect::StorePiece`]: it passed its hash and was written.
+    PieceStored {
+        /// The piece.
+        piece: PieceIndex,
+    },
+    /// [`Effect::StorePiece`]: it failed its hash; nothing was written.
+    PieceMismatch {
+        /// The piece.
+        piece: PieceIndex,
+    },
+    /// [`Effect::StorePiece`] or [`Effect::WriteBlocks`] failed.
+    StoreFailed {
+        /// The piece.
+        piece: PieceIndex,
+        /// Why.
+        error: DiskError,
+    },
+    /// [`Effect::WriteBlocks`] is done.
+    BlocksWritten {
+        /// The piece.
+        piece: PieceIndex,
+        /// First byte of each block written.
+        begins: Vec<u32>,
+    },
+    /// [`Effect::HashPiece`] is done.
+    PieceHashed {
+        /// The piece.
+        piece: PieceIndex,
+        /// What was found.
+        outcome: HashOutcome,
+    },
+    /// [`Effect::ReadBlocks`] is done.
+    BlocksRead {
+        /// The connection it is for.
+        connection: ConnectionId,
+        /// The range read.
+        range: BlockRequest,
+        /// The bytes, exactly as many as asked for.
+        result: Result<Bytes, DiskError>,
+    },
+    /// [`Effect::SaveResume`] is done: the data is synced and the record is in the store.
+    ResumeSaved {
+        /// Which one.
+        generation: u64,
+        /// What failed, if anything.
+        result: Result<(), DiskError>,
+    },
+    /// A tracker's answer to [`Effect::Announce`].
+    Announced {
+        /// Which tracker.
+        tracker: TrackerKey,
+        /// The answer.
+        result: Result<AnnounceAnswer, TrackerError>,
+    },
+    /// A tracker's answer to [`Effect::Scrape`].
+    Scraped {
+        /// Which tracker.
+        tracker: TrackerKey,
+        /// The answer.
+        result: Result<ScrapeAnswer, TrackerError>,
+    },
+    /// The shared budget grants bytes to send and to request, on top of what is left of earlier grants.
+    Granted {
+        /// Payload bytes we may send; `None`: no limit.
+        up_bytes: Option<u64>,
+        /// Payload bytes we may request; `None`: no limit.
+        down_bytes: Option<u64>,
+    },
+    /// The instant named by `next_deadline` has come.
+    Deadline,
+}
+
+/// What a person can ask of one torrent.
+#[derive(Clone, Debug)]
+pub enum TorrentCommand {
+    /// Stop transfers and checks; connections are closed.
+    Pause,
+    /// Start again.
+    Resume,
+    /// Set levels of files, all as one change.
+    SetPriority(Vec<(FileIndex, Priority)>),
+    /// Hash everything on disk again.
+    Recheck,
+    /// Announce to all trackers now.
+    Announce,
+    /// Add trackers, each as a tier of its own.
+    AddTrackers(Vec<String>),
+    /// Say goodbye to trackers, save, and close everything: the torrent is being removed or the program ends.
+    Stop,
+}
+
+/// A connection that is up.
+#[derive(Clone, Debug)]
+pub struct NewConnection {
+    /// Its name from now on.
+    pub connection: ConnectionId,
+    /// The other end.
+    pub address: SocketAddr,
+    /// Who called.
+    pub direction: Direction,
+    /// What the peer calls itself.
+    pub peer_id: PeerId,
+    /// The reserved bytes of its handshake.
+    pub reserved: [u8; 8],
+}
+
+/// Reading or writing payload failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DiskError {
+    /// What kind of trouble it is; decides what happens next.
+    pub kind: DiskErrorKind,
+    /// What was tried, on which file, the system's words and what to do.
+    pub message: Untrusted,
+}
+
+/// The kinds of disk trouble that are treated differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskErrorKind {
+    /// No space, or quota reached: downloading stops, seeding goes on, retried.
+    Full,
+    /// Not permitted, or read-only.
+    Denied,
+    /// The file, or the part of it that was asked for, is not there.
+    Missing,
+    /// Anything else.
+    Other,
+}
+
+/// What hashing a piece from disk found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashOutcome {
+    /// Right bytes.
+    Match,
+    /// Wrong bytes.
+    Mismatch,
+    /// A file is missing or too short.
+    NoData,
+    /// Reading failed.
+    Failed(DiskError),
+}
+
+/// A tracker of one torrent: its position when it was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrackerKey(pub u32);
+
+/// Something a torrent wants done. The shell does it and decides nothing.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Open a connection and shake hands; answered by `Connected` or `ConnectFailed`.
+    Connect {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// Send a message. Never waits: the shell's control queue takes it, or the connection is closed as not draining.
+    Send {
+        /// The connection.
+        connection: ConnectionId,
+        /// The message.
+        message: Message,
+    },
+    /// Send a block; goes out after all control messages. Answered by `Sent`.
+    SendBlock {
+        /// The connection.
+        connection: ConnectionId,
+        /// The piece.
+        piece: PieceIndex,
+        /// First byte, from the start of the piece.
+        begin: u32,
+        /// The block.
+        data: Bytes,
+    },
+    /// Close a connection; no `Closed` follows.
+    Disconnect {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// Hash a piece whose blocks are all here and, if right, write it. Blocks not in the list are read from disk.
+    /// Answered by `PieceStored`, `PieceMismatch` or `StoreFailed`.
+    StorePiece {
+        /// The piece.
+        piece: PieceIndex,
+        /// First byte and bytes of each block in memory, ascending.
+        blocks: Vec<(u32, Bytes)>,
+    },
+    /// Write blocks of a piece that is not whole, to free memory or before a stop. Answered by `BlocksWritten` or
+    /// `StoreFailed`.
+    WriteBlocks {
+        /// The piece.
+        piece: PieceIndex,
+        /// First byte and bytes of each block, ascending.
+        blocks: Vec<(u32, Bytes)>,
+    },
+    /// Hash a piece from disk. Answered by `PieceHashed`.
+    HashPiece {
+        /// The piece.
+        piece: PieceIndex,
+    },
+    /// Read a range of a stored piece; it may span many blocks. Answered by `BlocksRead`.
+    ReadBlocks {
+        /// The connection it is for.
+        connection: ConnectionId,
+        /// The range.
+        range: BlockRequest,
+    },
+    /// Sync the payload written so far, then save the record: never the other way round. Answered by `ResumeSaved`.
+    SaveResume {
+        /// Counts up.
+        generation: u64,
+        /// What to save.
+        record: Box<ResumeRecord>,
+    },
+    /// Announce to a tracker. Answered by `Announced`.
+    Announce {
+        /// Which tracker.
+        tracker: TrackerKey,
+        /// Its URL.
+        url: String,
+        /// The announce.
+        request: AnnounceRequest,
+    },
+    /// Ask for counts (BEP 48).
+    Scrape {
+        /// Which tracker.
+        tracker: TrackerKey,
+        /// Its URL.
+        url: String,
+        /// The swarm.
+        info_hash: [u8; 20],
+    },
+    /// Tell the front ends.
+    Notify(EventKind),
+    /// The torrent has said its goodbyes (after [`TorrentCommand::Stop`]): its owner may end.
+    Stopped,
+}
+
+/// What a torrent needs in order to go on where it was. Only synced data is claimed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ResumeRecord {
+    /// One bit a piece, high bit first: verified and on disk.
+    pub have: Vec<u8>,
+    /// One bit a piece, high bit first: known to be have or missing. The others were never looked at.
+    pub known: Vec<u8>,
+    /// Pieces of which some blocks are on disk: one bit a block, high bit first. Not verified.
+    pub partial: Vec<(PieceIndex, Vec<u8>)>,
+    /// One level a file, pad files included.
+    pub priorities: Vec<Priority>,
+    /// Stopped by the user.
+    pub paused: bool,
+    /// Payload bytes received over all runs.
+    pub downloaded_bytes: u64,
+    /// Payload bytes sent over all runs.
+    pub uploaded_bytes: u64,
+    /// Addresses to call first next time.
+    pub peers: Vec<SocketAddr>,
+    /// Addresses never to be called again.
+    pub banned: Vec<std::net::IpAddr>,
+}

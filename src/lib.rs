@@ -1,0 +1,7 @@
+//! unchoke: a terminal torrent manager with its own BitTorrent engine in the same process.
+
+pub mod codec;
+pub mod contract;
+pub mod engine;
+pub mod limits;
+pub mod units;

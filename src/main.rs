@@ -1,0 +1,2 @@
+//! unchoke
+fn main() {}
