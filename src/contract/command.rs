@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{Priority, TorrentDetail, TorrentRow};
+use super::snapshot::{EngineStatus, Priority, TorrentDetail, TorrentRow};
 use super::untrusted::Untrusted;
 use crate::units::{FileIndex, Rate, TorrentId};
 
@@ -58,6 +58,8 @@ pub enum Command {
     Watch(Option<TorrentId>),
     /// All torrents. Gives [`Answer::List`].
     List,
+    /// The program as a whole. Gives [`Answer::Status`].
+    Status,
     /// One torrent in full. Gives [`Answer::Detail`].
     Detail(TorrentId),
     /// Saves everything, tells the trackers and ends the program.
@@ -172,6 +174,8 @@ pub enum Answer {
     Preview(Arc<TorrentPreview>),
     /// The list.
     List(Vec<Arc<TorrentRow>>),
+    /// The program as a whole.
+    Status(EngineStatus),
     /// One torrent in full.
     Detail(Arc<TorrentDetail>),
 }

@@ -6,6 +6,7 @@
 
 mod command;
 mod event;
+mod glob;
 mod snapshot;
 mod untrusted;
 
@@ -14,6 +15,7 @@ pub use command::{
     StartState, TorrentPreview,
 };
 pub use event::{Event, EventKind, Severity};
+pub use glob::choose as choose_files;
 pub use snapshot::{
     Blocked, Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource,
     PieceCounts, PieceRun, Priority, Snapshot, TorrentDetail, TorrentRow, TorrentState, TrackerRow,
