@@ -3,5 +3,6 @@
 pub mod codec;
 pub mod contract;
 pub mod engine;
+pub mod inspect;
 pub mod limits;
 pub mod units;

@@ -24,3 +24,14 @@ pub const PIECES_MAX: u32 = 0x20_0000;
 
 /// A turn of an owner longer than this is an event: the user would feel it.
 pub const TURN_SLOW: Duration = Duration::from_millis(50);
+
+// ---- inspector ---------------------------------------------------------------------------------------------------
+
+/// Ended tasks that the registry still shows: the last minute of a busy swarm, and every recent panic with it.
+pub const ENDED_TASKS_KEPT: usize = 256;
+
+/// Panics that wait for a subscriber; beyond that only the registry has them.
+pub const PANIC_QUEUE: usize = 64;
+
+/// Bytes kept of a panic's text: a debug print of a whole table must not fill the log.
+pub const PANIC_TEXT_BYTES_MAX: usize = 4096;

@@ -1,0 +1,253 @@
+//! Tasks and threads with a name, whose panics are values.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::registry::{TaskEntry, panic_text};
+use super::report::{TaskId, TaskKind, TaskState};
+
+/// Why a task gave no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TaskEnded {
+    /// It panicked with this text: a bug of ours.
+    #[error("it panicked: {0}")]
+    Panicked(String),
+    /// It was stopped from outside, or the runtime ended.
+    #[error("it was stopped")]
+    Aborted,
+}
+
+/// A running task. Await it for its value; dropping it lets the task run on.
+#[derive(Debug)]
+#[must_use = "a dropped handle lets the task run on unwatched; call `detach` to say so"]
+pub struct TaskHandle<T> {
+    id: TaskId,
+    join: tokio::task::JoinHandle<Result<T, TaskEnded>>,
+}
+
+impl<T> TaskHandle<T> {
+    /// Its identity in the reports.
+    pub const fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// Stops it at its next wait. A closure on the blocking pool that has begun runs to its end.
+    pub fn abort(&self) {
+        self.join.abort();
+    }
+
+    /// Whether it has ended.
+    pub fn is_finished(&self) -> bool {
+        self.join.is_finished()
+    }
+
+    /// Lets it run on; its end is seen in the reports only.
+    pub fn detach(self) {}
+}
+
+impl<T> Future for TaskHandle<T> {
+    type Output = Result<T, TaskEnded>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.join).poll(context).map(|joined| match joined {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(payload) => Err(TaskEnded::Panicked(panic_text(payload.as_ref()))),
+                Err(_) => Err(TaskEnded::Aborted),
+            },
+        })
+    }
+}
+
+/// Starts a task on the runtime. Its name says whose it is and what it does: `peer 10.0.0.7:51413 of debian.iso: read`.
+#[track_caller]
+pub fn spawn<F>(name: impl Into<Cow<'static, str>>, future: F) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Task);
+    let id = entry.id;
+    let tracked = Tracked { entry: EndGuard { entry, armed: true }, future: Box::pin(future) };
+    TaskHandle { id, join: tokio::spawn(tracked) }
+}
+
+/// Runs a closure that blocks on the runtime's pool. For calls that come rarely; payload has threads of its own.
+#[track_caller]
+pub fn spawn_blocking<T: Send + 'static>(
+    name: impl Into<Cow<'static, str>>,
+    closure: impl FnOnce() -> T + Send + 'static,
+) -> TaskHandle<T> {
+    let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Blocking);
+    let id = entry.id;
+    let guard = EndGuard { entry, armed: true };
+    TaskHandle { id, join: tokio::task::spawn_blocking(move || run_closure(guard, closure)) }
+}
+
+/// A running thread. Dropping the handle lets it run on.
+#[derive(Debug)]
+pub struct ThreadHandle<T> {
+    id: TaskId,
+    join: std::thread::JoinHandle<Result<T, TaskEnded>>,
+}
+
+impl<T> ThreadHandle<T> {
+    /// Its identity in the reports.
+    pub const fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// Waits, blocking, until it has ended.
+    pub fn join(self) -> Result<T, TaskEnded> {
+        self.join.join().unwrap_or_else(|payload| Err(TaskEnded::Panicked(panic_text(payload.as_ref()))))
+    }
+}
+
+/// Starts a thread. Fails where the system gives no more threads.
+#[track_caller]
+pub fn spawn_thread<T: Send + 'static>(
+    name: impl Into<Cow<'static, str>>,
+    closure: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<ThreadHandle<T>> {
+    let name = name.into();
+    let system_name = name.replace('\0', "");
+    let entry = TaskEntry::register(name, Location::caller(), TaskKind::Thread);
+    let id = entry.id;
+    let guard = EndGuard { entry, armed: true };
+    let join = std::thread::Builder::new().name(system_name).spawn(move || run_closure(guard, closure))?;
+    Ok(ThreadHandle { id, join })
+}
+
+fn run_closure<T>(mut guard: EndGuard, closure: impl FnOnce() -> T) -> Result<T, TaskEnded> {
+    let result = guard.entry.run(|| catch_unwind(AssertUnwindSafe(closure)));
+    guard.finish(result)
+}
+
+/// Records the end of a task, also where its future is dropped before it ended.
+struct EndGuard {
+    entry: Arc<TaskEntry>,
+    armed: bool,
+}
+
+impl EndGuard {
+    fn finish<T>(&mut self, result: std::thread::Result<T>) -> Result<T, TaskEnded> {
+        self.armed = false;
+        match result {
+            Ok(value) => {
+                self.entry.end(TaskState::Finished);
+                Ok(value)
+            }
+            Err(payload) => {
+                let text = panic_text(payload.as_ref());
+                self.entry.end(TaskState::Panicked(text.clone()));
+                Err(TaskEnded::Panicked(text))
+            }
+        }
+    }
+}
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        if self.armed {
+            self.entry.end(TaskState::Aborted);
+        }
+    }
+}
+
+/// A future whose polls are counted and whose panic is caught.
+struct Tracked<F> {
+    entry: EndGuard,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = Result<F::Output, TaskEnded>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let future = &mut this.future;
+        // A future that panicked is never polled again, so what it left half-done is seen by nobody.
+        let polled =
+            this.entry.entry.run(|| catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(this.entry.finish(Ok(value))),
+            Err(payload) => Poll::Ready(this.entry.finish(Err(payload))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{TaskReport, subscribe_panics, tasks};
+    use super::*;
+
+    fn report(id: TaskId) -> TaskReport {
+        tasks().into_iter().find(|task| task.id == id).expect("registered")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_value_and_is_told() {
+        let mut panics = subscribe_panics();
+        let task = spawn("doomed", async { panic!("invariant {} broken", 7) });
+        let id = task.id();
+        let ended: Result<(), TaskEnded> = task.await;
+        assert_eq!(ended, Err(TaskEnded::Panicked("invariant 7 broken".to_owned())));
+        assert_eq!(report(id).state, TaskState::Panicked("invariant 7 broken".to_owned()));
+        let told = loop {
+            let panic = panics.recv().await.expect("the registry holds the sender");
+            if panic.id == id {
+                break panic;
+            }
+        };
+        assert_eq!((told.name.as_ref(), told.text.as_str()), ("doomed", "invariant 7 broken"));
+        assert!(told.site.starts_with("src/inspect/task.rs:"), "{}", told.site);
+    }
+
+    #[tokio::test]
+    async fn an_aborted_task_says_so() {
+        let task = spawn("endless", std::future::pending::<()>());
+        let id = task.id();
+        assert_eq!(report(id).state, TaskState::Waiting);
+        task.abort();
+        assert_eq!(task.await, Err(TaskEnded::Aborted));
+        assert_eq!(report(id).state, TaskState::Aborted);
+    }
+
+    #[tokio::test]
+    async fn a_child_knows_its_parent_and_its_line() {
+        let parent = spawn("parent", async {
+            let child = spawn("child", async { 5 });
+            let id = child.id();
+            (id, child.await)
+        });
+        let parent_id = parent.id();
+        let (child_id, value) = parent.await.unwrap();
+        assert_eq!(value, Ok(5));
+        let child = report(child_id);
+        assert_eq!(child.parent, Some(parent_id));
+        assert_eq!(child.state, TaskState::Finished);
+        assert!(child.polls >= 1);
+    }
+
+    #[test]
+    fn a_thread_gives_its_value_or_its_panic() {
+        assert_eq!(spawn_thread("adder", || 2 + 2).unwrap().join(), Ok(4));
+        let doomed = spawn_thread("doomed thread", || panic!("no")).unwrap();
+        let id = doomed.id();
+        let ended: Result<(), TaskEnded> = doomed.join();
+        assert_eq!(ended, Err(TaskEnded::Panicked("no".to_owned())));
+        assert_eq!(report(id).state, TaskState::Panicked("no".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_detached_task_runs_on() {
+        let (sender, receiver) = super::super::reply("answer");
+        spawn("detached", async move { sender.send(1) }).detach();
+        assert_eq!(receiver.await, Ok(1));
+    }
+}
