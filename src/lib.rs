@@ -5,4 +5,5 @@ pub mod contract;
 pub mod engine;
 pub mod inspect;
 pub mod limits;
+pub mod transport;
 pub mod units;

@@ -20,6 +20,30 @@ pub const REQUEST_BYTES_MAX: u32 = 128 * 1024;
 /// Most pieces of a torrent: what libtorrent accepts, so that nothing it makes is refused by us.
 pub const PIECES_MAX: u32 = 0x20_0000;
 
+/// Room for one read of a new or slow connection: two blocks and their heads fit.
+pub const READ_BYTES_MIN: usize = 32 * 1024;
+
+/// Room for one read of a fast connection: past this, larger reads gain nothing and a kept block pins more memory.
+pub const READ_BYTES_MAX: usize = 256 * 1024;
+
+/// Least room a read is started with: less would cost a system call for a fraction of a block.
+pub const READ_SPARE_BYTES_MIN: usize = 8 * 1024;
+
+/// Reads in a row that leave three quarters of their room unused before the room is halved.
+pub const READ_SMALL_MAX: u32 = 16;
+
+/// Deepest nesting of bencode in messages and tracker answers: known ones need 4.
+pub const BENCODE_DEPTH_MAX: usize = 16;
+
+/// Most values in one bencoded message or tracker answer: 10,000 peers in the dictionary form are 40,000.
+pub const BENCODE_VALUES_MAX: usize = 65_536;
+
+/// Longest text we keep of what a peer calls itself (extension handshake `v`), bytes.
+pub const CLIENT_NAME_BYTES_MAX: usize = 64;
+
+/// Largest info dictionary we take from peers, bytes: 2 million v1 pieces need 40 MiB; libtorrent stops at about 30.
+pub const METADATA_BYTES_MAX: u32 = 48 * 1024 * 1024;
+
 // ---- turns -------------------------------------------------------------------------------------------------------
 
 /// A turn of an owner longer than this is an event: the user would feel it.

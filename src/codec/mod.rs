@@ -1,4 +1,8 @@
 //! Bytes to messages and back: total, stateless, no IO. Hostile bytes give an error, never a panic.
 
+pub mod bencode;
+pub mod extension;
+pub mod handshake;
 pub mod peer;
+pub mod peer_id;
 pub mod tracker;
