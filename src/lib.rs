@@ -1,5 +1,6 @@
 //! unchoke: a terminal torrent manager with its own BitTorrent engine in the same process.
 
+pub mod cli;
 pub mod codec;
 pub mod contract;
 pub mod engine;

@@ -59,3 +59,8 @@ pub const PANIC_QUEUE: usize = 64;
 
 /// Bytes kept of a panic's text: a debug print of a whole table must not fill the log.
 pub const PANIC_TEXT_BYTES_MAX: usize = 4096;
+
+// ---- command line ------------------------------------------------------------------------------------------------
+
+/// Largest configuration file: ours has ten keys; more than this is some other file named by mistake.
+pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;

@@ -1,0 +1,136 @@
+//! `unchoke ctl`: what can be asked of a running engine.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::values::{FileLevel, Limit, file_level, rate_limit};
+
+/// `unchoke ctl`.
+#[derive(Debug, Args)]
+#[command(after_help = "An ID is an info-hash or a prefix of it that fits one torrent only.\n\
+    A FILE is a path as `show` prints it, a pattern (* within a part, ** across parts, ?), or an index from 0.\n\
+    The running engine is found by --state-dir.")]
+pub struct CtlArgs {
+    /// Machine-readable output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to ask.
+    #[command(subcommand)]
+    pub command: CtlCommand,
+}
+
+/// What to ask.
+#[derive(Debug, Subcommand)]
+pub enum CtlCommand {
+    /// All torrents
+    List,
+    /// Add torrents
+    Add(AddArgs),
+    /// Stop transfers
+    Pause {
+        /// Which torrents
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+    },
+    /// Start transfers again
+    Resume {
+        /// Which torrents
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+    },
+    /// Forget torrents
+    Remove {
+        /// Which torrents
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+        /// Delete their payload too
+        #[arg(long)]
+        data: bool,
+    },
+    /// The files of a torrent
+    Files {
+        /// Which torrent
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Set how much files are wanted; several levels in one call take effect as one, later ones winning
+    #[command(
+        override_usage = "unchoke ctl priority [OPTIONS] <ID> <FILE>... <LEVEL> [<FILE>... <LEVEL>]..."
+    )]
+    Priority {
+        /// Which torrent
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Files, then their level: off, low, normal or high
+        #[arg(value_name = "FILE... LEVEL", required = true, num_args = 2..)]
+        words: Vec<String>,
+    },
+    /// The pieces of a torrent as runs of equal state
+    Pieces {
+        /// Which torrent
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// The connections of a torrent
+    Peers {
+        /// Which torrent
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// The trackers of a torrent
+    Trackers {
+        /// Which torrent
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Hash everything on disk again
+    Recheck {
+        /// Which torrents
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+    },
+    /// Announce to all trackers now
+    Announce {
+        /// Which torrents
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+    },
+    /// Show or set the rate limits
+    Limit(LimitArgs),
+}
+
+/// `unchoke ctl add`.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// Torrents to add
+    #[arg(value_name = "SRC", required = true)]
+    pub sources: Vec<String>,
+    /// Save payload into this folder
+    #[arg(long, value_name = "D")]
+    pub dir: Option<PathBuf>,
+    /// Add without starting
+    #[arg(long)]
+    pub paused: bool,
+    /// How much files are wanted; repeatable, later wins
+    #[arg(long, value_name = "GLOB=LEVEL", value_parser = file_level)]
+    pub file: Vec<FileLevel>,
+    /// A peer; repeatable
+    #[arg(long, value_name = "IP:PORT")]
+    pub peer: Vec<SocketAddr>,
+    /// A further tracker; repeatable
+    #[arg(long, value_name = "URL")]
+    pub tracker: Vec<String>,
+}
+
+/// `unchoke ctl limit`.
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// Most bytes a second from peers; 0 or none: no limit
+    #[arg(long, value_name = "RATE", value_parser = rate_limit)]
+    pub down: Option<Limit>,
+    /// Most bytes a second to peers; 0 or none: no limit
+    #[arg(long, value_name = "RATE", value_parser = rate_limit)]
+    pub up: Option<Limit>,
+}
