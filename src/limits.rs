@@ -44,6 +44,14 @@ pub const CLIENT_NAME_BYTES_MAX: usize = 64;
 /// Largest info dictionary we take from peers, bytes: 2 million v1 pieces need 40 MiB; libtorrent stops at about 30.
 pub const METADATA_BYTES_MAX: u32 = 48 * 1024 * 1024;
 
+// ---- trackers ----------------------------------------------------------------------------------------------------
+
+/// Most peers taken from one answer: far over any swarm we connect to at once, far under what 1 MiB could hold.
+pub const TRACKER_PEERS_MAX: usize = 4_000;
+
+/// Longest text kept of a tracker's refusal or warning, bytes: a paragraph for people, not a page.
+pub const TRACKER_TEXT_BYTES_MAX: usize = 512;
+
 // ---- turns -------------------------------------------------------------------------------------------------------
 
 /// A turn of an owner longer than this is an event: the user would feel it.

@@ -6,3 +6,5 @@ pub mod handshake;
 pub mod peer;
 pub mod peer_id;
 pub mod tracker;
+pub mod tracker_http;
+pub mod tracker_udp;

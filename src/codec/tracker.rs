@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::limits::{BLOCK_BYTES, TRACKER_TEXT_BYTES_MAX};
+
 /// Why an announce is made (BEP 3, BEP 21's `paused`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnnounceEvent {
@@ -105,4 +107,28 @@ pub enum TrackerError {
     /// The URL cannot be used: scheme, host or policy.
     #[error("{0}")]
     BadUrl(String),
+}
+
+/// Whether an address can be a peer's: port 0, unspecified and group addresses are nobody's.
+pub(super) fn usable_peer(address: &SocketAddr) -> bool {
+    let nobody = match address.ip() {
+        IpAddr::V4(ip) => ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast(),
+    };
+    address.port() != 0 && !nobody
+}
+
+/// Bytes left as a tracker is told. A size not known yet goes out as one block, so that we count as a leech; trackers
+/// that keep it in a signed number would refuse `u64::MAX`.
+pub(super) fn left_as_sent(left_bytes: u64) -> u64 {
+    if left_bytes == u64::MAX { u64::from(BLOCK_BYTES) } else { left_bytes }
+}
+
+/// A tracker's words, cut to what we keep.
+pub(super) fn cut_text(bytes: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(TRACKER_TEXT_BYTES_MAX)]).into_owned();
+    while text.len() > TRACKER_TEXT_BYTES_MAX {
+        text.pop();
+    }
+    text
 }
