@@ -72,3 +72,127 @@ pub const PANIC_TEXT_BYTES_MAX: usize = 4096;
 
 /// Largest configuration file: ours has ten keys; more than this is some other file named by mistake.
 pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+// ---- requesting --------------------------------------------------------------------------------------------------
+
+/// Requests kept on the wire to a peer of which nothing is known yet: 512 KiB, enough to fill 50 ms at 10 MB/s.
+pub const PIPELINE_START: u32 = 32;
+
+/// Least requests kept on the wire to a peer that is not snubbed: one being sent, one behind it, and their doubles.
+pub const PIPELINE_MIN: u32 = 4;
+
+/// Most requests kept on the wire to one peer: 32 MiB; libtorrent accepts 2000 by default.
+pub const PIPELINE_MAX: u32 = 2000;
+
+/// The pipeline holds what the peer sends in this time, so that a refill always comes before it runs dry.
+pub const PIPELINE_SPAN: Duration = Duration::from_secs(3);
+
+/// Requests a peer queues when it does not say (`reqq`): what libtorrent and others assume.
+pub const PEER_QUEUE_ASSUMED: u32 = 250;
+
+/// No block for this long with requests on the wire: the peer snubs us and its requests go to others.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Requests given up that are remembered per peer, so that their late blocks are not taken for unasked ones.
+pub const FORGOTTEN_REQUESTS_MAX: usize = 2 * PIPELINE_MAX as usize;
+
+/// Blocks never asked for that a peer may send before it is sent away: a few come from crossed cancels.
+pub const UNASKED_BLOCKS_MAX: u32 = 64;
+
+/// Requests a peer may reject in a row, no block between, before it is sent away (libtorrent: 50).
+pub const REJECTS_MAX: u32 = 50;
+
+/// Pieces of the order looked at without a hit before the scan turns to intersecting bit sets.
+pub const SCAN_MISSES_MAX: usize = 256;
+
+/// Candidates that such an intersection collects and sorts.
+pub const SCAN_CANDIDATES_MAX: usize = 512;
+
+/// Peers asked for the same block in end-game, at most.
+pub const END_GAME_HOLDERS_MAX: u8 = 3;
+
+/// Time between two looks for an end-game request by a peer that found none.
+pub const END_GAME_RETRY: Duration = Duration::from_millis(500);
+
+/// The window that rates are measured over.
+pub const RATE_WINDOW: Duration = Duration::from_secs(4);
+
+// ---- uploading ---------------------------------------------------------------------------------------------------
+
+/// Requests of one peer that wait for us; more are rejected (libtorrent: 2000).
+pub const UPLOAD_QUEUE_MAX: usize = 2000;
+
+/// Bytes read from disk at once for one peer.
+pub const UPLOAD_READ_BYTES_MAX: u32 = 512 * 1024;
+
+/// Bytes handed to one connection and not yet taken by the kernel above which no more is read for it.
+pub const UPLOAD_UNSENT_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Peers unchoked at a time, the optimistic one included.
+pub const UPLOAD_SLOTS: usize = 8;
+
+/// Time between two choosings of whom to unchoke.
+pub const CHOKE_ROUND: Duration = Duration::from_secs(15);
+
+/// Time between two turns of the optimistic slot.
+pub const OPTIMISTIC_ROUND: Duration = Duration::from_secs(30);
+
+// ---- peers -------------------------------------------------------------------------------------------------------
+
+/// Connections of one torrent.
+pub const CONNECTIONS_PER_TORRENT_MAX: usize = 100;
+
+/// Addresses known per torrent; what trackers name beyond is dropped.
+pub const KNOWN_PEERS_MAX: usize = 3000;
+
+/// Addresses of one torrent being called at a time.
+pub const HALF_OPEN_MAX: u32 = 50;
+
+/// Time between two calls of one torrent: 30 a second.
+pub const CONNECT_PACE: Duration = Duration::from_millis(33);
+
+/// Failed calls after which an address is forgotten.
+pub const CONNECT_FAILS_MAX: u32 = 3;
+
+/// Wait before an address is called again, times the number of failures.
+pub const RECONNECT: Duration = Duration::from_secs(60);
+
+/// The same for an address that a person named: they are waiting for it.
+pub const RECONNECT_BY_HAND: Duration = Duration::from_secs(2);
+
+/// The longest of these waits.
+pub const RECONNECT_BY_HAND_MAX: Duration = Duration::from_secs(30);
+
+/// Addresses saved for the next run.
+pub const RESUME_PEERS_MAX: usize = 100;
+
+/// Addresses banned per torrent.
+pub const BANNED_PEERS_MAX: usize = 1000;
+
+/// Pieces that failed with several contributors and are held against them until they pass.
+pub const SUSPECT_PIECES_MAX: usize = 256;
+
+/// Blocks remembered for one such piece: four failures of a 16 MiB piece.
+pub const EVIDENCE_BLOCKS_MAX: usize = 4096;
+
+/// A connection with nothing to say sends a keep-alive this often (BEP 3: two minutes).
+pub const KEEP_ALIVE: Duration = Duration::from_secs(100);
+
+/// A connection that has been silent for this long is closed (libtorrent: 120 s).
+pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(150);
+
+// ---- storing -----------------------------------------------------------------------------------------------------
+
+/// Time from a piece being stored to its being claimed by a synced record: what a kill can cost.
+pub const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Bytes of unfinished pieces of one torrent in memory above which the oldest are written out.
+pub const PARTIAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Pieces of one torrent being hashed from disk at a time: keeps the disk busy without filling its queue.
+pub const CHECKS_IN_FLIGHT_MAX: usize = 16;
+
+/// Time between two tries to write after a disk was full or refused.
+pub const DISK_RETRY: Duration = Duration::from_secs(60);
+
+/// Time a torrent waits for its trackers, its blocks and its record when it is stopped.
+pub const STOP_GRACE: Duration = Duration::from_secs(5);

@@ -307,5 +307,5 @@ pub struct ResumeRecord {
     /// Addresses to call first next time.
     pub peers: Vec<SocketAddr>,
     /// Addresses never to be called again.
-    pub banned: Vec<std::net::IpAddr>,
+    pub banned: Vec<super::peers::ban::BannedPeer>,
 }

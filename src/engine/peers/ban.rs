@@ -1,0 +1,163 @@
+//! Who sent wrong bytes, and who is not talked to again.
+//!
+//! A failed piece names its only contributor at once. With several contributors the blocks' digests are kept; the piece
+//! is then fetched from one peer alone, and when it passes, whoever sent other bytes is the liar. An IO error never
+//! bans anybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::limits;
+use crate::units::PieceIndex;
+
+/// An address that is banned. On loopback one address is many peers, so there the port counts too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BannedPeer {
+    address: IpAddr,
+    port: Option<u16>,
+}
+
+impl BannedPeer {
+    fn of(address: SocketAddr) -> Self {
+        Self { address: address.ip(), port: address.ip().is_loopback().then_some(address.port()) }
+    }
+}
+
+/// The banned, and the evidence against those not banned yet.
+#[derive(Clone, Debug, Default)]
+pub(in crate::engine) struct Bans {
+    banned: BTreeSet<BannedPeer>,
+    /// For each piece that failed: what each contributor sent for each block.
+    evidence: BTreeMap<PieceIndex, Vec<Contribution>>,
+    salt: u64,
+}
+
+/// A block of a piece that failed, as one peer sent it.
+#[derive(Clone, Copy, Debug)]
+struct Contribution {
+    begin: u32,
+    from: SocketAddr,
+    digest: u64,
+}
+
+/// A block that took part in a piece.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct SentBlock {
+    pub(in crate::engine) begin: u32,
+    pub(in crate::engine) from: SocketAddr,
+    pub(in crate::engine) data: Bytes,
+}
+
+impl Bans {
+    pub(in crate::engine) fn new(banned: impl IntoIterator<Item = BannedPeer>, salt: u64) -> Self {
+        Self { banned: banned.into_iter().collect(), evidence: BTreeMap::new(), salt }
+    }
+
+    pub(in crate::engine) fn is_banned(&self, address: SocketAddr) -> bool {
+        self.banned.contains(&BannedPeer::of(address))
+    }
+
+    pub(in crate::engine) fn list(&self) -> Vec<BannedPeer> {
+        self.banned.iter().copied().collect()
+    }
+
+    /// Whether the piece failed before and must come from one peer alone.
+    pub(in crate::engine) fn is_suspect(&self, piece: PieceIndex) -> bool {
+        self.evidence.contains_key(&piece)
+    }
+
+    /// A piece failed its hash; gives those who are now banned for it.
+    pub(in crate::engine) fn piece_failed(&mut self, piece: PieceIndex, blocks: &[SentBlock]) -> Vec<SocketAddr> {
+        let contributors: BTreeSet<SocketAddr> = blocks.iter().map(|block| block.from).collect();
+        if contributors.len() == 1 {
+            return self.ban(contributors);
+        }
+        if self.evidence.len() < limits::SUSPECT_PIECES_MAX {
+            let salt = self.salt;
+            let seen = self.evidence.entry(piece).or_default();
+            seen.truncate(limits::EVIDENCE_BLOCKS_MAX.saturating_sub(blocks.len()));
+            seen.extend(blocks.iter().map(|block| Contribution {
+                begin: block.begin,
+                from: block.from,
+                digest: digest(salt, &block.data),
+            }));
+        }
+        Vec::new()
+    }
+
+    /// A piece passed; gives those whose earlier blocks for it were wrong, now banned.
+    pub(in crate::engine) fn piece_passed(&mut self, piece: PieceIndex, blocks: &[SentBlock]) -> Vec<SocketAddr> {
+        let Some(evidence) = self.evidence.remove(&piece) else { return Vec::new() };
+        let right: BTreeMap<u32, u64> =
+            blocks.iter().map(|block| (block.begin, digest(self.salt, &block.data))).collect();
+        let liars: BTreeSet<SocketAddr> = evidence
+            .iter()
+            .filter(|sent| right.get(&sent.begin).is_some_and(|right| *right != sent.digest))
+            .map(|sent| sent.from)
+            .collect();
+        self.ban(liars)
+    }
+
+    fn ban(&mut self, addresses: BTreeSet<SocketAddr>) -> Vec<SocketAddr> {
+        for address in &addresses {
+            if self.banned.len() < limits::BANNED_PEERS_MAX {
+                self.banned.insert(BannedPeer::of(*address));
+            }
+        }
+        addresses.into_iter().collect()
+    }
+}
+
+/// A digest that a peer cannot aim at without knowing the salt.
+fn digest(salt: u64, data: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(salt);
+    hasher.write(data);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIECE: PieceIndex = PieceIndex(0);
+
+    fn peer(last: u8) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, last], 6881))
+    }
+
+    fn block(begin: u32, from: SocketAddr, data: &'static [u8]) -> SentBlock {
+        SentBlock { begin, from, data: Bytes::from_static(data) }
+    }
+
+    #[test]
+    fn a_sole_contributor_is_banned_at_once() {
+        let mut bans = Bans::new([], 1);
+        assert_eq!(bans.piece_failed(PIECE, &[block(0, peer(1), b"bad")]), [peer(1)]);
+        assert!(bans.is_banned(SocketAddr::from(([10, 0, 0, 1], 9))));
+    }
+
+    #[test]
+    fn of_two_contributors_only_the_liar_is_banned_once_the_piece_passes() {
+        let mut bans = Bans::new([], 1);
+        let failed = [block(0, peer(1), b"good"), block(16, peer(2), b"bad")];
+        assert!(bans.piece_failed(PIECE, &failed).is_empty());
+        assert!(bans.is_suspect(PIECE));
+        let passed = [block(0, peer(1), b"good"), block(16, peer(1), b"right")];
+        assert_eq!(bans.piece_passed(PIECE, &passed), [peer(2)]);
+        assert!(!bans.is_banned(peer(1)) && !bans.is_suspect(PIECE));
+    }
+
+    #[test]
+    fn on_loopback_only_the_port_is_banned() {
+        let mut bans = Bans::new([], 1);
+        let liar = SocketAddr::from(([127, 0, 0, 1], 1));
+        bans.piece_failed(PIECE, &[block(0, liar, b"bad")]);
+        assert!(bans.is_banned(liar));
+        assert!(!bans.is_banned(SocketAddr::from(([127, 0, 0, 1], 2))));
+    }
+}

@@ -1,0 +1,243 @@
+//! Addresses of peers, and whom to call next.
+//!
+//! Calls are paced, failures back off, and an address that keeps failing is forgotten unless a person named it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::contract::PeerSource;
+use crate::limits;
+use crate::units::Time;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// May be called from this instant on.
+    Idle(Time),
+    /// Being called.
+    Calling,
+    /// A connection is up.
+    Connected,
+    /// Never to be called: it is ourselves.
+    Ourselves,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    source: PeerSource,
+    fails: u32,
+    standing: Standing,
+}
+
+/// The address book of one torrent.
+#[derive(Clone, Debug, Default)]
+pub(in crate::engine) struct KnownPeers {
+    peers: BTreeMap<SocketAddr, Known>,
+    calling: u32,
+    /// The earliest instant of the next call, so that calls are paced.
+    next_call_at: Time,
+}
+
+impl KnownPeers {
+    /// Addresses became known; unusable ones and those beyond the bound are left out.
+    pub(in crate::engine) fn found(&mut self, now: Time, source: PeerSource, addresses: &[SocketAddr]) {
+        for &address in addresses {
+            if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() {
+                continue;
+            }
+            if let Some(known) = self.peers.get_mut(&address) {
+                if source == PeerSource::Manual {
+                    known.source = source;
+                    if let Standing::Idle(at) = &mut known.standing {
+                        *at = now;
+                    }
+                }
+            } else if self.peers.len() < limits::KNOWN_PEERS_MAX {
+                self.peers.insert(address, Known { source, fails: 0, standing: Standing::Idle(now) });
+            }
+        }
+    }
+
+    /// How many are known, ourselves aside.
+    pub(in crate::engine) fn count(&self) -> u32 {
+        let others = self.peers.values().filter(|known| known.standing != Standing::Ourselves).count();
+        u32::try_from(others).unwrap_or(u32::MAX)
+    }
+
+    /// How many are being called.
+    pub(in crate::engine) fn calling(&self) -> u32 {
+        self.calling
+    }
+
+    /// How a peer came to us.
+    pub(in crate::engine) fn source(&self, address: SocketAddr) -> PeerSource {
+        self.peers.get(&address).map_or(PeerSource::Incoming, |known| known.source)
+    }
+
+    /// The next address to call, if the pace and the number of half-open connections allow one.
+    pub(in crate::engine) fn next_call(
+        &mut self,
+        now: Time,
+        allowed: impl Fn(SocketAddr) -> bool,
+    ) -> Option<SocketAddr> {
+        if now < self.next_call_at || self.calling >= limits::HALF_OPEN_MAX {
+            return None;
+        }
+        let ready = |known: &Known| matches!(known.standing, Standing::Idle(at) if at <= now);
+        let (&address, _) = self
+            .peers
+            .iter()
+            .filter(|(address, known)| ready(known) && allowed(**address))
+            .min_by_key(|(_, known)| (known.source != PeerSource::Manual, known.fails))?;
+        self.peers.get_mut(&address)?.standing = Standing::Calling;
+        self.calling += 1;
+        self.next_call_at = self.next_call_at.max(now) + limits::CONNECT_PACE;
+        Some(address)
+    }
+
+    /// When the next call may be due; `None` where nobody is left to call.
+    pub(in crate::engine) fn next_call_at(&self) -> Option<Time> {
+        if self.calling >= limits::HALF_OPEN_MAX {
+            return None;
+        }
+        let due = self.peers.values().filter_map(|known| match known.standing {
+            Standing::Idle(at) => Some(at),
+            Standing::Calling | Standing::Connected | Standing::Ourselves => None,
+        });
+        due.min().map(|at| at.max(self.next_call_at))
+    }
+
+    /// A call did not come through.
+    pub(in crate::engine) fn failed(&mut self, now: Time, address: SocketAddr) {
+        self.end_call(address);
+        self.back_off(now, address);
+    }
+
+    /// A connection is up, whoever called.
+    pub(in crate::engine) fn connected(&mut self, address: SocketAddr) {
+        self.end_call(address);
+        if let Some(known) = self.peers.get_mut(&address) {
+            known.standing = Standing::Connected;
+        }
+    }
+
+    /// A connection ended. One that was useful may be called again soon.
+    pub(in crate::engine) fn disconnected(&mut self, now: Time, address: SocketAddr, usefulness: Usefulness) {
+        if let Some(known) = self.peers.get_mut(&address)
+            && known.standing == Standing::Connected
+        {
+            if usefulness == Usefulness::Useful {
+                known.fails = 0;
+            }
+            self.back_off(now, address);
+        }
+    }
+
+    /// The address turned out to be our own.
+    pub(in crate::engine) fn is_ourselves(&mut self, address: SocketAddr) {
+        self.end_call(address);
+        if let Some(known) = self.peers.get_mut(&address) {
+            known.standing = Standing::Ourselves;
+        }
+    }
+
+    /// Nobody is being called any more (pause).
+    pub(in crate::engine) fn end_all_calls(&mut self, now: Time) {
+        self.calling = 0;
+        for known in self.peers.values_mut() {
+            if matches!(known.standing, Standing::Calling | Standing::Connected) {
+                known.standing = Standing::Idle(now);
+            }
+        }
+    }
+
+    /// Addresses worth calling first in the next run.
+    pub(in crate::engine) fn for_resume(&self) -> Vec<SocketAddr> {
+        let alive = self.peers.iter().filter(|(_, known)| known.standing == Standing::Connected);
+        alive.map(|(&address, _)| address).take(limits::RESUME_PEERS_MAX).collect()
+    }
+
+    fn end_call(&mut self, address: SocketAddr) {
+        if let Some(known) = self.peers.get_mut(&address)
+            && known.standing == Standing::Calling
+        {
+            self.calling = self.calling.saturating_sub(1);
+            known.standing = Standing::Idle(Time::ZERO);
+        }
+    }
+
+    fn back_off(&mut self, now: Time, address: SocketAddr) {
+        let Some(known) = self.peers.get_mut(&address) else { return };
+        known.fails += 1;
+        let by_hand = known.source == PeerSource::Manual;
+        if known.fails > limits::CONNECT_FAILS_MAX && !by_hand {
+            self.peers.remove(&address);
+            return;
+        }
+        known.standing = Standing::Idle(now + retry_after(known.fails, by_hand));
+    }
+}
+
+/// Whether a connection that ended had carried payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Usefulness {
+    /// It had.
+    Useful,
+    /// It had not.
+    Useless,
+}
+
+/// A peer named by a person is tried again soon; others wait longer with each failure.
+fn retry_after(fails: u32, by_hand: bool) -> Duration {
+    if by_hand {
+        (limits::RECONNECT_BY_HAND * fails).min(limits::RECONNECT_BY_HAND_MAX)
+    } else {
+        limits::RECONNECT * fails
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, last], 6881))
+    }
+
+    #[test]
+    fn calls_are_paced() {
+        let mut known = KnownPeers::default();
+        known.found(Time::ZERO, PeerSource::Tracker, &[address(1), address(2)]);
+        assert!(known.next_call(Time::ZERO, |_| true).is_some());
+        assert!(known.next_call(Time::ZERO, |_| true).is_none());
+        assert_eq!(known.next_call_at(), Some(Time::ZERO + limits::CONNECT_PACE));
+        assert!(known.next_call(Time::ZERO + limits::CONNECT_PACE, |_| true).is_some());
+    }
+
+    #[test]
+    fn a_dead_address_is_forgotten_but_not_one_named_by_hand() {
+        let mut known = KnownPeers::default();
+        known.found(Time::ZERO, PeerSource::Tracker, &[address(1)]);
+        known.found(Time::ZERO, PeerSource::Manual, &[address(2)]);
+        let mut now = Time::ZERO;
+        for _ in 0..100 {
+            now = now + Duration::from_secs(600);
+            while let Some(called) = known.next_call(now, |_| true) {
+                known.failed(now, called);
+                now = now + limits::CONNECT_PACE;
+            }
+        }
+        assert_eq!(known.count(), 1);
+        assert_eq!(known.source(address(2)), PeerSource::Manual);
+        assert_eq!(known.calling(), 0);
+    }
+
+    #[test]
+    fn unusable_addresses_are_left_out() {
+        let mut known = KnownPeers::default();
+        let bad = [SocketAddr::from(([10, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0], 80))];
+        known.found(Time::ZERO, PeerSource::Tracker, &bad);
+        assert_eq!(known.count(), 0);
+        assert_eq!(known.next_call_at(), None);
+    }
+}

@@ -1,0 +1,212 @@
+//! What is asked of one peer: requests on the wire, how many there may be, and when they are overdue.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::rate::RateMeter;
+use crate::limits;
+use crate::units::{BlockIndex, PieceIndex, Time};
+
+/// A request on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Outstanding {
+    pub(in crate::engine) piece: PieceIndex,
+    pub(in crate::engine) block: BlockIndex,
+    pub(in crate::engine) sent_at: Time,
+}
+
+/// The requests of one peer and the size of its pipeline.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Requests {
+    outstanding: VecDeque<Outstanding>,
+    /// Cancelled or timed out, and perhaps still under way: such a block is taken, not counted as unasked.
+    forgotten: VecDeque<(PieceIndex, BlockIndex)>,
+    pipeline: u32,
+    /// Doubling per round trip until the rate stops growing with it.
+    slow_start: bool,
+    /// The most requests this peer queues (BEP 10 `reqq`).
+    queue_max: u32,
+    snubbed: bool,
+    last_block_at: Option<Time>,
+}
+
+impl Requests {
+    pub(in crate::engine) fn new() -> Self {
+        Self {
+            outstanding: VecDeque::new(),
+            forgotten: VecDeque::new(),
+            pipeline: limits::PIPELINE_START,
+            slow_start: true,
+            queue_max: limits::PEER_QUEUE_ASSUMED,
+            snubbed: false,
+            last_block_at: None,
+        }
+    }
+
+    /// The peer told how many requests it queues.
+    pub(in crate::engine) fn set_queue_max(&mut self, requests: u32) {
+        self.queue_max = requests.clamp(1, limits::PIPELINE_MAX);
+    }
+
+    /// How many requests there may be on the wire.
+    pub(in crate::engine) fn pipeline(&self) -> u32 {
+        if self.snubbed { 1 } else { self.pipeline.min(self.queue_max) }
+    }
+
+    /// How many more may go out now.
+    pub(in crate::engine) fn free(&self) -> u32 {
+        self.pipeline().saturating_sub(self.count())
+    }
+
+    pub(in crate::engine) fn count(&self) -> u32 {
+        u32::try_from(self.outstanding.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(in crate::engine) fn is_snubbed(&self) -> bool {
+        self.snubbed
+    }
+
+    pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = &Outstanding> {
+        self.outstanding.iter()
+    }
+
+    /// A request goes out.
+    pub(in crate::engine) fn sent(&mut self, piece: PieceIndex, block: BlockIndex, now: Time) {
+        self.outstanding.push_back(Outstanding { piece, block, sent_at: now });
+    }
+
+    /// A block came; says whether it was on the wire, forgotten, or never asked for.
+    pub(in crate::engine) fn arrived(&mut self, piece: PieceIndex, block: BlockIndex, now: Time) -> Asked {
+        if self.take(piece, block) {
+            self.last_block_at = Some(now);
+            self.snubbed = false;
+            if self.slow_start {
+                self.pipeline = (self.pipeline + 1).min(limits::PIPELINE_MAX);
+            }
+            return Asked::Yes;
+        }
+        match self.forgotten.iter().position(|&entry| entry == (piece, block)) {
+            Some(at) => {
+                self.forgotten.remove(at);
+                self.last_block_at = Some(now);
+                self.snubbed = false;
+                Asked::Forgotten
+            }
+            None => Asked::Never,
+        }
+    }
+
+    /// Takes a request off the wire (rejected); says whether it was there.
+    pub(in crate::engine) fn take(&mut self, piece: PieceIndex, block: BlockIndex) -> bool {
+        let at = self.outstanding.iter().position(|entry| entry.piece == piece && entry.block == block);
+        at.is_some_and(|at| self.outstanding.remove(at).is_some())
+    }
+
+    /// Takes a request off the wire that was cancelled; its block may still come.
+    pub(in crate::engine) fn cancel(&mut self, piece: PieceIndex, block: BlockIndex) -> bool {
+        let was_there = self.take(piece, block);
+        if was_there {
+            self.forget(piece, block);
+        }
+        was_there
+    }
+
+    /// Takes all requests off the wire; their blocks will not come (choked without the fast extension).
+    pub(in crate::engine) fn drop_all(&mut self) -> Vec<Outstanding> {
+        self.outstanding.drain(..).collect()
+    }
+
+    /// Takes all requests off the wire as overdue and marks the peer as snubbing; late blocks are still taken.
+    pub(in crate::engine) fn time_out(&mut self) -> Vec<Outstanding> {
+        let overdue = self.drop_all();
+        overdue.iter().for_each(|entry| self.forget(entry.piece, entry.block));
+        self.snubbed = true;
+        self.slow_start = false;
+        self.pipeline = limits::PIPELINE_MIN;
+        overdue
+    }
+
+    /// When the requests on the wire become overdue if nothing comes; `None` while there are none.
+    pub(in crate::engine) fn overdue_at(&self) -> Option<Time> {
+        let oldest = self.outstanding.front()?.sent_at;
+        let since = self.last_block_at.map_or(oldest, |block| block.max(oldest));
+        Some(since + limits::REQUEST_TIMEOUT)
+    }
+
+    /// Sizes the pipeline to the peer's rate: enough requests for `limits::PIPELINE_SPAN` of it.
+    pub(in crate::engine) fn resize(&mut self, now: Time, rate: &RateMeter) {
+        let blocks_per_s = rate.rate(now).0 / u64::from(limits::BLOCK_BYTES);
+        let wanted = u128::from(blocks_per_s) * limits::PIPELINE_SPAN.as_millis() / Duration::from_secs(1).as_millis();
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).clamp(limits::PIPELINE_MIN, limits::PIPELINE_MAX);
+        if self.slow_start && self.pipeline > 2 * wanted.max(limits::PIPELINE_START) {
+            self.slow_start = false;
+        }
+        if !self.slow_start {
+            self.pipeline = wanted;
+        }
+    }
+
+    fn forget(&mut self, piece: PieceIndex, block: BlockIndex) {
+        if self.forgotten.len() >= limits::FORGOTTEN_REQUESTS_MAX {
+            self.forgotten.pop_front();
+        }
+        self.forgotten.push_back((piece, block));
+    }
+}
+
+/// How a block that came relates to what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Asked {
+    /// It was on the wire.
+    Yes,
+    /// It was asked for, then cancelled or given up.
+    Forgotten,
+    /// It was never asked for.
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIECE: PieceIndex = PieceIndex(3);
+
+    #[test]
+    fn a_late_block_is_taken_and_ends_the_snub() {
+        let mut requests = Requests::new();
+        requests.sent(PIECE, BlockIndex(0), Time::ZERO);
+        assert_eq!(requests.overdue_at(), Some(Time::ZERO + limits::REQUEST_TIMEOUT));
+        assert_eq!(requests.time_out().len(), 1);
+        assert!(requests.is_snubbed());
+        assert_eq!(requests.pipeline(), 1);
+        let late = Time::ZERO + limits::REQUEST_TIMEOUT * 2;
+        assert_eq!(requests.arrived(PIECE, BlockIndex(0), late), Asked::Forgotten);
+        assert!(!requests.is_snubbed());
+        assert_eq!(requests.arrived(PIECE, BlockIndex(0), late), Asked::Never);
+    }
+
+    #[test]
+    fn the_pipeline_grows_with_blocks_and_obeys_the_peers_queue() {
+        let mut requests = Requests::new();
+        for block in 0..500 {
+            requests.sent(PIECE, BlockIndex(block), Time::ZERO);
+            requests.arrived(PIECE, BlockIndex(block), Time::ZERO);
+        }
+        assert_eq!(requests.pipeline(), limits::PEER_QUEUE_ASSUMED);
+        requests.set_queue_max(10);
+        assert_eq!(requests.pipeline(), 10);
+    }
+
+    #[test]
+    fn a_slow_peer_has_a_short_pipeline() {
+        let mut requests = Requests::new();
+        let mut meter = RateMeter::default();
+        requests.time_out();
+        requests.arrived(PIECE, BlockIndex(0), Time::ZERO);
+        for second in 0..20u64 {
+            meter.add(Time::from_micros(second * 1_000_000), 32 * 1024);
+        }
+        requests.resize(Time::from_micros(20_000_000), &meter);
+        assert!(requests.pipeline <= 8, "{}", requests.pipeline);
+    }
+}

@@ -1,0 +1,10 @@
+//! Which piece comes next: the order of requestable pieces and the scan of it for one peer.
+//!
+//! The order is one structure whose every change costs a bounded number of swaps, whatever the torrent's size.
+//! The torrent's pieces put in and take out; request planning asks.
+
+mod order;
+mod scan;
+
+pub use order::{Ordering, PieceOrder, Unavailable};
+pub use scan::Scan;
