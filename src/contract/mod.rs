@@ -7,6 +7,7 @@
 mod command;
 mod event;
 mod glob;
+mod policy;
 mod snapshot;
 mod untrusted;
 
@@ -16,6 +17,7 @@ pub use command::{
 };
 pub use event::{Event, EventKind, Severity};
 pub use glob::choose as choose_files;
+pub use policy::{CheckPolicy, StoreTrust};
 pub use snapshot::{
     Blocked, Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource,
     PieceCounts, PieceRun, Priority, Snapshot, TorrentDetail, TorrentRow, TorrentState, TrackerRow,
