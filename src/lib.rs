@@ -6,5 +6,6 @@ pub mod contract;
 pub mod engine;
 pub mod inspect;
 pub mod limits;
+pub mod metainfo;
 pub mod transport;
 pub mod units;

@@ -196,3 +196,43 @@ pub const DISK_RETRY: Duration = Duration::from_secs(60);
 
 /// Time a torrent waits for its trackers, its blocks and its record when it is stopped.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);
+// ---- what a torrent is -------------------------------------------------------------------------------------------
+
+/// Bytes of a .torrent we read at all: a v2 torrent of `PIECES_MAX` pieces has 64 MiB of hashes; the rest is names.
+pub const TORRENT_BYTES_MAX: usize = 128 << 20;
+
+/// Nesting depth of bencode: real torrents stay below 10, and libtorrent stops at the same depth.
+pub const METAINFO_DEPTH_MAX: usize = 100;
+
+/// Values and containers in one .torrent: two million files take about as many, and libtorrent stops near here.
+pub const METAINFO_TOKENS_MAX: usize = 10_000_000;
+
+/// Files of a torrent, pad files included: ten times the largest torrents seen, and under 200 MB of our memory.
+pub const FILES_MAX: usize = 1_000_000;
+
+/// Bytes of one file: what libtorrent accepts (2^30 - 2 blocks), so every offset fits 64 bits with room.
+pub const FILE_BYTES_MAX: u64 = ((1 << 30) - 2) * BLOCK_BYTES as u64;
+
+/// Bytes of a piece: what libtorrent accepts (32,767 blocks), so a block index fits 15 bits.
+pub const PIECE_LENGTH_MAX: u32 = 32_767 * BLOCK_BYTES;
+
+/// Bytes of one part of a path: what Linux file systems accept.
+pub const PATH_PART_BYTES_MAX: usize = 255;
+
+/// Bytes kept of the stem when a path part is too long; the rest is left for its extension. As libtorrent cuts.
+pub const PATH_STEM_BYTES_MAX: usize = 240;
+
+/// Attempts at finding new names for files of equal path, in one torrent: libtorrent's figure; more is an attack.
+pub const RENAME_ATTEMPTS_MAX: usize = 500;
+
+/// Trackers kept of one torrent or magnet: the longest lists in the wild hold a few hundred.
+pub const TRACKERS_MAX: usize = 1_000;
+
+/// Webseeds kept of one torrent or magnet, and as many sources (`xs`, `as`) of a magnet.
+pub const WEBSEEDS_MAX: usize = 1_000;
+
+/// DHT nodes and peers kept of one torrent or magnet: each is contacted once, and a handful is enough to start.
+pub const NODES_MAX: usize = 200;
+
+/// Bytes of one URL in a torrent or magnet: longer ones are refused by servers.
+pub const URL_BYTES_MAX: usize = 4_096;
