@@ -1,5 +1,11 @@
 //! Integration tests.
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests may panic as tests may; clippy knows only the tests themselves"
+)]
 
 mod architecture;
 mod cli_args;
+mod cli_errors;
 mod metainfo_corpora;
+mod real;

@@ -1,0 +1,20 @@
+//! Tests against real clients and a real tracker, on loopback.
+//!
+//! Each test starts its own instances on ports of its own, in its own temporary folder, and every wait has a bound; a
+//! process dies with the value that stands for it. A client that is not installed is skipped aloud, or fails the test
+//! where `UNCHOKE_REAL_CLIENTS=required`.
+//!
+//! `rivals` holds the rivals against each other through the same harness: while it passes, a failure in the other
+//! modules is ours.
+
+mod clients;
+mod http;
+mod kill_resume;
+mod matrix;
+pub(crate) mod payload;
+pub(crate) mod process;
+mod rivals;
+pub(crate) mod stub_tracker;
+mod swarm;
+mod trackers;
+pub(crate) mod unchoke;
