@@ -52,6 +52,45 @@ pub const TRACKER_PEERS_MAX: usize = 4_000;
 /// Longest text kept of a tracker's refusal or warning, bytes: a paragraph for people, not a page.
 pub const TRACKER_TEXT_BYTES_MAX: usize = 512;
 
+/// Most trackers of one torrent: real lists hold some dozens; a hostile magnet can name 10,000.
+pub const TRACKERS_MAX: usize = 256;
+
+/// Longest tracker URL, bytes: what web servers take as a rule, and a UDP announce stays one datagram.
+pub const TRACKER_URL_BYTES_MAX: usize = 4_096;
+
+/// Peers asked for in an announce: what trackers give at most.
+pub const TRACKER_NUM_WANT: u32 = 200;
+
+/// Shortest interval between regular announces, whatever the tracker says (0 and negative ones are seen).
+pub const TRACKER_INTERVAL_MIN: Duration = Duration::from_secs(60);
+
+/// Longest interval: past it a tracker has usually forgotten us.
+pub const TRACKER_INTERVAL_MAX: Duration = Duration::from_secs(3600);
+
+/// Interval where the tracker names none: the customary one.
+pub const TRACKER_INTERVAL_DEFAULT: Duration = Duration::from_secs(1800);
+
+/// Least time between announces of a torrent in need of peers where the tracker names none: libtorrent's.
+pub const TRACKER_MIN_INTERVAL_DEFAULT: Duration = Duration::from_secs(300);
+
+/// Wait after the first failure of a tracker.
+pub const TRACKER_RETRY_MIN: Duration = Duration::from_secs(15);
+
+/// How each further failure stretches the wait, in percent.
+pub const TRACKER_RETRY_GROWTH_PERCENT: u32 = 250;
+
+/// Longest wait after failures: a tracker that is back is found within the hour.
+pub const TRACKER_RETRY_MAX: Duration = Duration::from_secs(3600);
+
+/// Longest wait that a tracker can ask for with `retry in` (BEP 31).
+pub const TRACKER_RETRY_IN_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a stopping torrent waits for its goodbyes: a person waits for the program to end.
+pub const TRACKER_STOP_WAIT: Duration = Duration::from_secs(5);
+
+/// Time between scrapes of a tracker whose announces bring no counts.
+pub const SCRAPE_INTERVAL: Duration = Duration::from_secs(1800);
+
 // ---- turns -------------------------------------------------------------------------------------------------------
 
 /// A turn of an owner longer than this is an event: the user would feel it.

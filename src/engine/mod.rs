@@ -4,3 +4,4 @@
 //! from state and [`io::Effect`]s come out. Each machine says until when it may be left alone, and why.
 
 pub mod io;
+pub mod trackers;
