@@ -52,8 +52,8 @@ pub const TRACKER_PEERS_MAX: usize = 4_000;
 /// Longest text kept of a tracker's refusal or warning, bytes: a paragraph for people, not a page.
 pub const TRACKER_TEXT_BYTES_MAX: usize = 512;
 
-/// Most trackers of one torrent: real lists hold some dozens; a hostile magnet can name 10,000.
-pub const TRACKERS_MAX: usize = 256;
+/// Most trackers of one torrent that are asked: real lists hold some dozens.
+pub const TRACKERS_ASKED_MAX: usize = 256;
 
 /// Longest tracker URL, bytes: what web servers take as a rule, and a UDP announce stays one datagram.
 pub const TRACKER_URL_BYTES_MAX: usize = 4_096;

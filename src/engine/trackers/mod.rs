@@ -10,7 +10,7 @@ mod tracker;
 
 use crate::codec::tracker::{AnnounceAnswer, AnnounceEvent, ScrapeAnswer, TrackerError};
 use crate::contract::TrackerRow;
-use crate::limits::{TRACKER_NUM_WANT, TRACKER_STOP_WAIT, TRACKERS_MAX};
+use crate::limits::{TRACKER_NUM_WANT, TRACKER_STOP_WAIT, TRACKERS_ASKED_MAX};
 use crate::units::Time;
 
 use super::io::TrackerKey;
@@ -77,7 +77,7 @@ pub struct Trackers {
 
 impl Trackers {
     /// The trackers of a torrent that is not started yet. Each tier is shuffled once (BEP 12); a URL that was already
-    /// there and what is over `TRACKERS_MAX` is left out.
+    /// there and what is over `TRACKERS_ASKED_MAX` is left out.
     pub fn new(tiers: &[Vec<String>], key: u32, rng: fastrand::Rng) -> Self {
         let mut trackers =
             Self { trackers: vec![], tiers: vec![], run: Run::Stopped, need: PeerNeed::default(), key, rng };
@@ -215,7 +215,7 @@ impl Trackers {
     /// Takes a URL in; gives its position unless it is a duplicate or one too many.
     fn push(&mut self, url: &str, now: Time) -> Option<usize> {
         let known = self.trackers.iter().any(|tracker| tracker.url() == url);
-        if known || self.trackers.len() >= TRACKERS_MAX {
+        if known || self.trackers.len() >= TRACKERS_ASKED_MAX {
             return None;
         }
         self.trackers.push(Tracker::new(url, now));
@@ -280,7 +280,7 @@ impl Trackers {
 }
 
 fn key_of(at: usize) -> TrackerKey {
-    TrackerKey(u32::try_from(at).expect("there are at most TRACKERS_MAX trackers"))
+    TrackerKey(u32::try_from(at).expect("there are at most TRACKERS_ASKED_MAX trackers"))
 }
 
 /// Rounded up, so that a countdown ends with the deed.
