@@ -16,5 +16,6 @@ pub(crate) mod process;
 mod rivals;
 pub(crate) mod stub_tracker;
 mod swarm;
+mod torrent_files;
 mod trackers;
 pub(crate) mod unchoke;
