@@ -275,3 +275,12 @@ pub const NODES_MAX: usize = 200;
 
 /// Bytes of one URL in a torrent or magnet: longer ones are refused by servers.
 pub const URL_BYTES_MAX: usize = 4_096;
+
+/// Pieces that a new torrent has at most where its piece length is chosen by us: fewer are coarse, more swell the file.
+pub const CREATE_PIECES_TARGET: u64 = 2_000;
+
+/// Longest piece chosen for a new torrent: a larger one takes minutes to fetch from slow peers before it can be shared.
+pub const PIECE_LENGTH_CREATE_MAX: u32 = 16 << 20;
+
+/// Bytes read at once while a new torrent is hashed: a whole number of blocks, and enough to keep a disk streaming.
+pub const CREATE_READ_BYTES: usize = 1 << 20;

@@ -228,7 +228,7 @@ impl Info {
 }
 
 /// The root that a piece layer hashes to: absent pieces at the right count as pieces of absent blocks.
-fn layer_root(layer: &[u8], piece_height: u32) -> Hash {
+pub(super) fn layer_root(layer: &[u8], piece_height: u32) -> Hash {
     let mut tree = Merkle::default();
     layer.as_chunks().0.iter().for_each(|hash| tree.push(*hash));
     let height = height_for(tree.leaves());

@@ -4,6 +4,7 @@
 //! each refusal is a named class of [`MetainfoError`], and whatever comes out is consistent: paths are inside the save
 //! folder and unique, offsets and counts fit, every hash that was given fits its place. Pure; only `create` reads files.
 
+pub mod create;
 mod error;
 mod info;
 mod layout;
