@@ -7,5 +7,6 @@ pub mod engine;
 pub mod inspect;
 pub mod limits;
 pub mod metainfo;
+pub mod session;
 pub mod transport;
 pub mod units;

@@ -111,6 +111,15 @@ pub const PANIC_TEXT_BYTES_MAX: usize = 4096;
 
 /// Largest configuration file: ours has ten keys; more than this is some other file named by mistake.
 pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Time between two lines of `--stats` and `--json`, and between updates of the line that people watch.
+pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Time between two lines where nobody watches: a log of a day stays readable.
+pub const UNWATCHED_STATUS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Longest wait for an engine to end: its trackers are given up sooner, so only a stuck disk takes longer.
+pub const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
 // ---- requesting --------------------------------------------------------------------------------------------------
 
 /// Requests kept on the wire to a peer of which nothing is known yet: 512 KiB, enough to fill 50 ms at 10 MB/s.
@@ -284,3 +293,34 @@ pub const PIECE_LENGTH_CREATE_MAX: u32 = 16 << 20;
 
 /// Bytes read at once while a new torrent is hashed: a whole number of blocks, and enough to keep a disk streaming.
 pub const CREATE_READ_BYTES: usize = 1 << 20;
+// ---- front ends --------------------------------------------------------------------------------------------------
+
+/// Commands that wait for the engine. Each asker waits for its answer, so this is also how many may ask at once.
+pub const REQUEST_QUEUE: usize = 64;
+
+/// Events that wait for one front end: some seconds of a busy engine. Beyond it they are counted, not kept.
+pub const EVENT_QUEUE: usize = 1024;
+
+// ---- control socket ----------------------------------------------------------------------------------------------
+
+/// Longest path in the address of a Unix socket: the least of the systems we know (104 on macOS, 108 on Linux), less
+/// the final zero and the suffix of the name that the socket is bound under.
+pub const SOCKET_PATH_BYTES_MAX: usize = 90;
+
+/// Clients of the control socket that are served at once: a person, some scripts, and room for a stuck few.
+pub const REMOTE_CLIENTS_MAX: usize = 16;
+
+/// Longest line of a client: priorities of 100,000 files by index fit, as does a .torrent of 1 MiB as JSON bytes.
+pub const REMOTE_QUESTION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Longest line of the engine: a torrent of 100,000 files and a million runs in full, with room to spare.
+pub const REMOTE_ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// A client of the control socket that says nothing for this long is let go: its place may be needed.
+pub const REMOTE_IDLE: Duration = Duration::from_secs(300);
+
+/// A client of the control socket that does not take its answer within this is let go.
+pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
+
+/// Pause after the control socket could not take a client (no descriptors left, most likely).
+pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);

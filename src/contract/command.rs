@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::{EngineStatus, Priority, TorrentDetail, TorrentRow};
 use super::untrusted::Untrusted;
-use crate::units::{FileIndex, Rate, TorrentId};
+use crate::units::{FileIndex, Rate, Time, TorrentId};
 
 /// A request of a front end. Each gets exactly one [`Answer`] or [`Refusal`], after it has taken effect.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -175,7 +175,12 @@ pub enum Answer {
     /// The list.
     List(Vec<Arc<TorrentRow>>),
     /// The program as a whole.
-    Status(EngineStatus),
+    Status {
+        /// The instant, on the engine's clock.
+        at: Time,
+        /// How it stands.
+        engine: EngineStatus,
+    },
     /// One torrent in full.
     Detail(Arc<TorrentDetail>),
 }

@@ -1,0 +1,10 @@
+//! The shell: turns what the engine wants into IO and what IO brings into inputs. It decides nothing.
+//!
+//! Front ends hold a [`Handle`]; each running engine can also be asked over its Unix socket ([`remote`]).
+
+mod handle;
+pub mod remote;
+mod settings;
+
+pub use handle::{EngineEnds, EventHub, Handle, Request};
+pub use settings::{Restore, Settings, Switch};

@@ -1,0 +1,115 @@
+//! The asking side of the socket.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::address::SocketAddress;
+use super::line::{Line, read_line};
+use super::{Question, Reply, SOCKET_NAME};
+use crate::contract::{Answer, Command, Refusal};
+use crate::limits::REMOTE_ANSWER_BYTES_MAX;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there.
+    #[error(
+        "no unchoke is running on the state folder {}: start one with `unchoke` or `unchoke download`, or name \
+         another folder with --state-dir", .state_dir.display()
+    )]
+    NotRunning {
+        /// The folder.
+        state_dir: PathBuf,
+    },
+    /// It is there and cannot be talked to.
+    #[error("cannot talk to the unchoke on the state folder {}: {error}", .state_dir.display())]
+    Io {
+        /// The folder.
+        state_dir: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// It sent something else than an answer.
+    #[error("the unchoke on the state folder {} speaks another version: {error}; restart it", .state_dir.display())]
+    Malformed {
+        /// The folder.
+        state_dir: PathBuf,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+    /// The engine's own no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// A connection to a running engine.
+#[derive(Debug)]
+pub struct Client {
+    state_dir: PathBuf,
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+    last_id: u64,
+}
+
+impl Client {
+    /// Connects to the engine that runs on this state folder.
+    pub async fn connect(state_dir: &Path) -> Result<Self, ClientError> {
+        let state_dir = state_dir.to_owned();
+        let connected = match SocketAddress::new(&state_dir, SOCKET_NAME) {
+            Ok(address) => UnixStream::connect(address.path()).await,
+            Err(error) => Err(error),
+        };
+        match connected {
+            Ok(stream) => {
+                let (read, writer) = stream.into_split();
+                Ok(Self { state_dir, reader: BufReader::new(read), writer, last_id: 0 })
+            }
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+            {
+                Err(ClientError::NotRunning { state_dir })
+            }
+            Err(error) => Err(ClientError::Io { state_dir, error }),
+        }
+    }
+
+    /// Asks, and waits for the answer to that question.
+    pub async fn request(&mut self, command: Command) -> Result<Answer, ClientError> {
+        self.last_id += 1;
+        let question = Question { id: self.last_id, command };
+        let mut line = serde_json::to_vec(&question).map_err(|error| self.malformed(error))?;
+        line.push(b'\n');
+        self.writer.write_all(&line).await.map_err(|error| self.io(error))?;
+        loop {
+            let line = read_line(&mut self.reader, REMOTE_ANSWER_BYTES_MAX).await;
+            let line = match line.map_err(|error| self.io(error))? {
+                Line::Whole(line) => line,
+                Line::End => return Err(self.io(io::Error::other("it ended before it answered"))),
+                Line::TooLong => return Err(self.io(io::Error::other("its answer is too long"))),
+            };
+            let reply: Reply = serde_json::from_slice(&line).map_err(|error| self.malformed(error))?;
+            if reply.id.is_some_and(|id| id != self.last_id) {
+                continue;
+            }
+            return match (reply.ok, reply.error) {
+                (Some(answer), None) => Ok(answer),
+                (None, Some(refusal)) => Err(ClientError::Refused(refusal)),
+                (Some(_), Some(_)) | (None, None) => {
+                    Err(self.io(io::Error::other("its answer is neither yes nor no")))
+                }
+            };
+        }
+    }
+
+    fn io(&self, error: io::Error) -> ClientError {
+        ClientError::Io { state_dir: self.state_dir.clone(), error }
+    }
+
+    fn malformed(&self, error: serde_json::Error) -> ClientError {
+        ClientError::Malformed { state_dir: self.state_dir.clone(), error }
+    }
+}

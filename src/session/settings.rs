@@ -1,0 +1,52 @@
+//! How an engine is to work, as its front end decides before it starts.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::contract::{CheckPolicy, StoreTrust};
+use crate::units::Rate;
+
+/// How an engine is to work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The list, its records, the lock and the control socket.
+    pub state_dir: PathBuf,
+    /// Payload goes here unless a torrent says otherwise.
+    pub save_dir: PathBuf,
+    /// Listen on, and call from, this address.
+    pub bind: IpAddr,
+    /// Listen on this port; 0: any.
+    pub port: u16,
+    /// When to hash what is on disk.
+    pub check: CheckPolicy,
+    /// Whether saved records of what is complete count.
+    pub trust_store: StoreTrust,
+    /// Most bytes a second from peers.
+    pub down_limit: Option<Rate>,
+    /// Most bytes a second to peers.
+    pub up_limit: Option<Rate>,
+    /// Whether trackers are asked.
+    pub trackers: Switch,
+    /// Whether complete torrents go on seeding; `Off`: they pause.
+    pub seed: Switch,
+    /// Whether the saved torrents come back.
+    pub restore: Restore,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Off.
+    Off,
+    /// On.
+    On,
+}
+
+/// Which torrents an engine starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restore {
+    /// Those of the last run.
+    SavedList,
+    /// None; the records of one that is added again still count.
+    Nothing,
+}
