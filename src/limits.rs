@@ -324,3 +324,37 @@ pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
 
 /// Pause after the control socket could not take a client (no descriptors left, most likely).
 pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);
+// ---- payload on disk ---------------------------------------------------------------------------------------------
+
+/// Fewest disk threads: hashing and writing of several pieces must overlap even on one core.
+pub const DISK_THREADS_MIN: usize = 4;
+
+/// Most disk threads: beyond this a device queue gains nothing.
+pub const DISK_THREADS_MAX: usize = 16;
+
+/// Jobs that wait for a disk thread. Payload is bounded by bytes; this bounds reads and checks, which carry none.
+pub const DISK_JOBS_MAX: usize = 16_384;
+
+/// Above this many payload bytes waiting for a disk thread, sockets are not read: about a second of a slow disk.
+pub const DISK_QUEUE_HIGH_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Below this many they are read again: half, so that connections do not stop and start with each block.
+pub const DISK_QUEUE_LOW_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Bytes read at once for hashing: past this a read call costs no less per byte, and it stays in the cache.
+pub const DISK_CHUNK_BYTES: usize = 512 * 1024;
+
+/// Buffers in one write call: the kernel's own bound (`IOV_MAX`).
+pub const DISK_SLICES_PER_WRITE: usize = 1024;
+
+/// Descriptors that payload files never take: standard streams, the state store, listeners, trackers, the front end.
+pub const OPEN_FILES_RESERVED_DESCRIPTORS: u64 = 64;
+
+/// Payload files take one of this many of the remaining descriptors; most of the rest are for peers.
+pub const OPEN_FILES_SHARE_OF_DESCRIPTORS: u64 = 4;
+
+/// Fewest payload files kept open, whatever the descriptor limit: one for each disk thread.
+pub const OPEN_FILES_MIN: usize = DISK_THREADS_MAX;
+
+/// Most payload files kept open: more saves nothing measurable over opening them again.
+pub const OPEN_FILES_MAX: usize = 4096;

@@ -1,7 +1,9 @@
 //! The shell: turns what the engine wants into IO and what IO brings into inputs. It decides nothing.
 //!
-//! Front ends hold a [`Handle`]; each running engine can also be asked over its Unix socket ([`remote`]).
+//! Front ends hold a [`Handle`]; each running engine can also be asked over its Unix socket ([`remote`]). Payload goes
+//! through the threads of [`disk`].
 
+pub mod disk;
 mod handle;
 pub mod remote;
 mod settings;

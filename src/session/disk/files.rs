@@ -1,0 +1,113 @@
+//! What is done with whole files: make the empty ones, take their stamps, delete them all.
+
+use std::collections::BTreeSet;
+use std::os::fd::AsFd;
+
+use rustix::fs::fstat;
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::beneath::{self, Access};
+use super::error::{Attempt, system_error};
+use super::storage::{Freshness, RootUse, Storage};
+use crate::engine::io::{DiskError, DiskErrorKind};
+use crate::units::FileIndex;
+
+/// What tells that a file was changed by another program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStamp {
+    /// Its length on disk.
+    pub bytes: u64,
+    /// Seconds of its modification time.
+    pub modified_s: i64,
+    /// Nanoseconds of it.
+    pub modified_ns: u32,
+}
+
+/// Makes the files that hold no byte, which no piece would ever make. Links of a torrent are not made.
+pub(super) fn create_empty(storage: &Storage) -> Result<(), DiskError> {
+    for index in storage.info().file_indices() {
+        let file = &storage.info().files[index.at()];
+        if file.bytes == 0 && !file.pad && file.symlink.is_none() {
+            storage.file(index, Access::Write, Freshness::AnyOpen)?;
+            storage.mark_written(index);
+        }
+    }
+    Ok(())
+}
+
+/// One stamp a file, `None` where it is padding or not there.
+pub(super) fn stamps(storage: &Storage) -> Result<Vec<Option<FileStamp>>, DiskError> {
+    let root = match storage.root(RootUse::Existing) {
+        Err(error) if error.kind == DiskErrorKind::Missing => {
+            return Ok(vec![None; storage.info().files.len()]);
+        }
+        result => result?,
+    };
+    let stamp = |index: FileIndex| {
+        if storage.info().files[index.at()].pad {
+            return Ok(None);
+        }
+        let parts = storage.parts(index);
+        match beneath::open_file(root.as_fd(), &parts, Access::Read).and_then(fstat) {
+            Ok(stat) => Ok(Some(FileStamp {
+                bytes: u64::try_from(stat.st_size).unwrap_or_default(),
+                modified_s: stat.st_mtime,
+                modified_ns: u32::try_from(stat.st_mtime_nsec).unwrap_or_default(),
+            })),
+            // What stands in a file's place without being one is no data.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR | Errno::NOTSUP | Errno::XDEV) => {
+                Ok(None)
+            }
+            Err(errno) => Err(system_error(Attempt::Inspect, &storage.path(index), errno)),
+        }
+    };
+    storage.info().file_indices().map(stamp).collect()
+}
+
+/// Deletes the torrent's files, then the folders of its own that are left empty. Nothing else, whatever is there.
+pub(super) fn delete(storage: &Storage) -> Result<(), DiskError> {
+    storage.close_files();
+    let root = match storage.root(RootUse::Existing) {
+        Err(error) if error.kind == DiskErrorKind::Missing => return Ok(()),
+        result => result?,
+    };
+    let mut folders: BTreeSet<Vec<String>> = BTreeSet::new();
+    let mut failed: Option<DiskError> = None;
+    for index in storage.info().file_indices() {
+        if storage.info().files[index.at()].pad {
+            continue;
+        }
+        let parts = storage.parts(index);
+        for depth in 1..parts.len() {
+            folders.insert(parts[..depth].to_vec());
+        }
+        match remove_regular(&root, &parts) {
+            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NOTSUP | Errno::ISDIR) => {}
+            Err(errno) => {
+                failed.get_or_insert(system_error(Attempt::Delete, &storage.path(index), errno));
+            }
+        }
+    }
+    // Deeper folders sort behind the ones they are in.
+    for folder in folders.iter().rev() {
+        let Some((name, parents)) = folder.split_last() else { continue };
+        let removed = beneath::open_folder(root.as_fd(), parents)
+            .and_then(|parent| beneath::remove_folder(parent.as_fd(), name));
+        match removed {
+            Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(errno) => {
+                let path = storage.save_dir().join(folder.join("/"));
+                failed.get_or_insert(system_error(Attempt::Delete, &path, errno));
+            }
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+fn remove_regular(root: &impl AsFd, parts: &[String]) -> rustix::io::Result<()> {
+    let (name, folders) = parts.split_last().ok_or(Errno::NOENT)?;
+    let folder = beneath::open_folder(root.as_fd(), folders)?;
+    beneath::is_regular(folder.as_fd(), name)?;
+    beneath::remove_file(folder.as_fd(), name)
+}

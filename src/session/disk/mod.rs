@@ -1,0 +1,25 @@
+//! Payload on disk: hashing, reading and writing on a fixed pool of threads, never on a task and never mapped.
+//!
+//! A torrent's owner submits a [`Job`] and gets its answer through the job's own closure; a job belongs to one
+//! [`Storage`], which opens files below the save folder without following links and makes them only when the first
+//! byte is written. [`DiskBudget`] holds back the sockets while too many bytes wait here. A sync covers every piece
+//! whose `PieceStored` was told before it was submitted, so a resume record never claims what is not on the disk.
+
+mod beneath;
+mod budget;
+mod error;
+mod files;
+mod handles;
+mod job;
+mod piece;
+mod pool;
+mod storage;
+#[cfg(test)]
+mod tests;
+
+pub use budget::DiskBudget;
+pub use files::FileStamp;
+pub use handles::Handles;
+pub use job::{Done, Job, PieceWork};
+pub use pool::DiskPool;
+pub use storage::Storage;
