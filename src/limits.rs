@@ -358,3 +358,12 @@ pub const OPEN_FILES_MIN: usize = DISK_THREADS_MAX;
 
 /// Most payload files kept open: more saves nothing measurable over opening them again.
 pub const OPEN_FILES_MAX: usize = 4096;
+
+/// Bytes of a magnet link: room for more trackers than are kept, and for the longest name.
+pub const MAGNET_BYTES_MAX: usize = 1 << 20;
+
+/// Ranges of files in a magnet link: more do not fit what people paste, and each is looked at when files are chosen.
+pub const SELECTION_RANGES_MAX: usize = 10_000;
+
+/// Characters shown of a magnet parameter that was left out: enough to know it again, short enough for a line.
+pub const LEFT_OUT_CHARS_MAX: usize = 200;

@@ -8,6 +8,7 @@
 //! modules is ours.
 
 mod clients;
+mod create;
 mod http;
 mod kill_resume;
 mod matrix;
