@@ -161,6 +161,9 @@ pub const END_GAME_HOLDERS_MAX: u8 = 3;
 /// Time between two looks for an end-game request by a peer that found none.
 pub const END_GAME_RETRY: Duration = Duration::from_millis(500);
 
+/// Allowed-fast pieces remembered per peer (BEP 6 sends 10).
+pub const ALLOWED_FAST_MAX: usize = 64;
+
 /// The window that rates are measured over.
 pub const RATE_WINDOW: Duration = Duration::from_secs(4);
 
@@ -184,7 +187,18 @@ pub const CHOKE_ROUND: Duration = Duration::from_secs(15);
 /// Time between two turns of the optimistic slot.
 pub const OPTIMISTIC_ROUND: Duration = Duration::from_secs(30);
 
+// ---- sharing -----------------------------------------------------------------------------------------------------
+
+/// Time between two rounds of grants under a rate limit: short enough that a limited flow is smooth.
+pub const GRANT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Unused allowance that is kept, in milliseconds of the limit: a pause must not become a burst.
+pub const GRANT_BURST_MS: u64 = 200;
+
 // ---- peers -------------------------------------------------------------------------------------------------------
+
+/// With fewer connections than this a torrent that downloads asks its trackers sooner.
+pub const CONNECTIONS_WANTED: usize = 20;
 
 /// Connections of one torrent.
 pub const CONNECTIONS_PER_TORRENT_MAX: usize = 100;
@@ -221,6 +235,9 @@ pub const SUSPECT_PIECES_MAX: usize = 256;
 
 /// Blocks remembered for one such piece: four failures of a 16 MiB piece.
 pub const EVIDENCE_BLOCKS_MAX: usize = 4096;
+
+/// Time between two looks at all connections for silence, overdue requests and keep-alives.
+pub const HOUSEKEEPING: Duration = Duration::from_millis(500);
 
 /// A connection with nothing to say sends a keep-alive this often (BEP 3: two minutes).
 pub const KEEP_ALIVE: Duration = Duration::from_secs(100);

@@ -6,7 +6,7 @@ use crate::units::PieceIndex;
 
 /// A fixed-size set of piece indices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bits {
+pub(in crate::engine) struct Bits {
     words: Vec<u64>,
     length: u32,
     ones: u32,
@@ -14,7 +14,7 @@ pub struct Bits {
 
 /// Bytes that are not a bitfield of the expected number of pieces (BEP 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadBitfield {
+pub(in crate::engine) enum BadBitfield {
     /// Too short or too long.
     #[error("bitfield of {got} bytes where {expected} were due")]
     Length {
@@ -30,12 +30,12 @@ pub enum BadBitfield {
 
 impl Bits {
     /// The empty set over `length` pieces.
-    pub fn empty(length: u32) -> Self {
+    pub(in crate::engine) fn empty(length: u32) -> Self {
         Self { words: vec![0; length.div_ceil(64) as usize], length, ones: 0 }
     }
 
     /// The full set over `length` pieces.
-    pub fn full(length: u32) -> Self {
+    pub(in crate::engine) fn full(length: u32) -> Self {
         let mut bits = Self { words: vec![u64::MAX; length.div_ceil(64) as usize], length, ones: length };
         if let Some(last) = bits.words.last_mut()
             && !length.is_multiple_of(64)
@@ -46,7 +46,7 @@ impl Bits {
     }
 
     /// Reads a wire bitfield, strictly.
-    pub fn from_wire(bytes: &[u8], length: u32) -> Result<Self, BadBitfield> {
+    pub(in crate::engine) fn from_wire(bytes: &[u8], length: u32) -> Result<Self, BadBitfield> {
         let expected = length.div_ceil(8) as usize;
         if bytes.len() != expected {
             return Err(BadBitfield::Length { got: bytes.len(), expected });
@@ -66,34 +66,29 @@ impl Bits {
     }
 
     /// The wire bitfield.
-    pub fn to_wire(&self) -> Vec<u8> {
+    pub(in crate::engine) fn to_wire(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_be_bytes()).collect();
         bytes.truncate(self.length.div_ceil(8) as usize);
         bytes
     }
 
-    /// How many pieces it ranges over.
-    pub fn length(&self) -> u32 {
-        self.length
-    }
-
     /// How many pieces are in it.
-    pub fn count(&self) -> u32 {
+    pub(in crate::engine) fn count(&self) -> u32 {
         self.ones
     }
 
     /// Whether every piece is in it.
-    pub fn is_full(&self) -> bool {
+    pub(in crate::engine) fn is_full(&self) -> bool {
         self.ones == self.length
     }
 
     /// Whether `piece` is in it; false beyond the range.
-    pub fn has(&self, piece: PieceIndex) -> bool {
+    pub(in crate::engine) fn has(&self, piece: PieceIndex) -> bool {
         self.words.get(piece.at() / 64).is_some_and(|word| word & bit(piece) != 0)
     }
 
     /// Puts `piece` in or takes it out; says whether that changed anything. Beyond the range: no change.
-    pub fn set(&mut self, piece: PieceIndex, present: bool) -> bool {
+    pub(in crate::engine) fn set(&mut self, piece: PieceIndex, present: bool) -> bool {
         if piece.0 >= self.length || self.has(piece) == present {
             return false;
         }
@@ -107,17 +102,24 @@ impl Bits {
     }
 
     /// The pieces in it, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = PieceIndex> + '_ {
+    pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = PieceIndex> + '_ {
         self.words.iter().enumerate().flat_map(|(at, &word)| ones_of(at, word))
     }
 
     /// The pieces in both, ascending.
-    pub fn iter_common<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = PieceIndex> + 'a {
-        self.words.iter().zip(&other.words).enumerate().flat_map(|(at, (mine, theirs))| ones_of(at, mine & theirs))
+    pub(in crate::engine) fn iter_common<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = PieceIndex> + 'a {
+        self.words
+            .iter()
+            .zip(&other.words)
+            .enumerate()
+            .flat_map(|(at, (mine, theirs))| ones_of(at, mine & theirs))
     }
 
     /// Whether any piece is in both. `hint` is a word where one was found last time, tried first and updated.
-    pub fn intersects(&self, other: &Self, hint: &mut usize) -> bool {
+    pub(in crate::engine) fn intersects(&self, other: &Self, hint: &mut usize) -> bool {
         let common = |at: usize| self.words.get(at).zip(other.words.get(at)).is_some_and(|(a, b)| a & b != 0);
         if common(*hint) {
             return true;

@@ -281,6 +281,13 @@ pub enum Effect {
         /// The swarm.
         info_hash: [u8; 20],
     },
+    /// Transfers wait for the shared budget; answered by `Granted`.
+    WantGrant {
+        /// Bytes to send.
+        up: bool,
+        /// Bytes to request.
+        down: bool,
+    },
     /// Tell the front ends.
     Notify(EventKind),
     /// The torrent has said its goodbyes (after [`TorrentCommand::Stop`]): its owner may end.

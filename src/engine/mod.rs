@@ -3,5 +3,12 @@
 //! One [`io::Input`] goes in at a time with the instant it happened; at the end of a turn the request plan is derived
 //! from state and [`io::Effect`]s come out. Each machine says until when it may be left alone, and why.
 
+mod bits;
+pub mod budget;
 pub mod io;
+mod peers;
+mod picker;
+pub mod torrent;
 pub mod trackers;
+
+pub use peers::ban::BannedPeer;

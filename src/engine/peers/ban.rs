@@ -71,7 +71,11 @@ impl Bans {
     }
 
     /// A piece failed its hash; gives those who are now banned for it.
-    pub(in crate::engine) fn piece_failed(&mut self, piece: PieceIndex, blocks: &[SentBlock]) -> Vec<SocketAddr> {
+    pub(in crate::engine) fn piece_failed(
+        &mut self,
+        piece: PieceIndex,
+        blocks: &[SentBlock],
+    ) -> Vec<SocketAddr> {
         let contributors: BTreeSet<SocketAddr> = blocks.iter().map(|block| block.from).collect();
         if contributors.len() == 1 {
             return self.ban(contributors);
@@ -90,7 +94,11 @@ impl Bans {
     }
 
     /// A piece passed; gives those whose earlier blocks for it were wrong, now banned.
-    pub(in crate::engine) fn piece_passed(&mut self, piece: PieceIndex, blocks: &[SentBlock]) -> Vec<SocketAddr> {
+    pub(in crate::engine) fn piece_passed(
+        &mut self,
+        piece: PieceIndex,
+        blocks: &[SentBlock],
+    ) -> Vec<SocketAddr> {
         let Some(evidence) = self.evidence.remove(&piece) else { return Vec::new() };
         let right: BTreeMap<u32, u64> =
             blocks.iter().map(|block| (block.begin, digest(self.salt, &block.data))).collect();

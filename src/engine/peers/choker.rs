@@ -54,9 +54,7 @@ impl Choker {
         }
         self.next_round_at = now + limits::CHOKE_ROUND;
         let mut ranked: Vec<&Candidate> = candidates.iter().filter(|peer| peer.interested).collect();
-        ranked.sort_by_key(|peer| {
-            (peer.snubbed, Reverse(peer.rate), peer.unchoked_at, peer.connection)
-        });
+        ranked.sort_by_key(|peer| (peer.snubbed, Reverse(peer.rate), peer.unchoked_at, peer.connection));
         self.turn_optimistic(now, &ranked, rng);
         let mut chosen: Vec<ConnectionId> = self.optimistic.into_iter().collect();
         let by_rate = ranked.iter().map(|peer| peer.connection).filter(|peer| Some(*peer) != self.optimistic);

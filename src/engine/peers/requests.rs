@@ -136,8 +136,10 @@ impl Requests {
     /// Sizes the pipeline to the peer's rate: enough requests for `limits::PIPELINE_SPAN` of it.
     pub(in crate::engine) fn resize(&mut self, now: Time, rate: &RateMeter) {
         let blocks_per_s = rate.rate(now).0 / u64::from(limits::BLOCK_BYTES);
-        let wanted = u128::from(blocks_per_s) * limits::PIPELINE_SPAN.as_millis() / Duration::from_secs(1).as_millis();
-        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).clamp(limits::PIPELINE_MIN, limits::PIPELINE_MAX);
+        let wanted =
+            u128::from(blocks_per_s) * limits::PIPELINE_SPAN.as_millis() / Duration::from_secs(1).as_millis();
+        let wanted =
+            u32::try_from(wanted).unwrap_or(u32::MAX).clamp(limits::PIPELINE_MIN, limits::PIPELINE_MAX);
         if self.slow_start && self.pipeline > 2 * wanted.max(limits::PIPELINE_START) {
             self.slow_start = false;
         }

@@ -55,7 +55,9 @@ impl UploadQueue {
 
     /// Whether a read may start: one at a time, and only while little waits for the kernel.
     pub(in crate::engine) fn may_read(&self) -> bool {
-        self.reading.is_empty() && !self.waiting.is_empty() && self.unsent_bytes < limits::UPLOAD_UNSENT_BYTES_MAX
+        self.reading.is_empty()
+            && !self.waiting.is_empty()
+            && self.unsent_bytes < limits::UPLOAD_UNSENT_BYTES_MAX
     }
 
     /// Takes the next requests that lie side by side in one piece, as one range to read of at most `budget_bytes`

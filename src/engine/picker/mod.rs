@@ -6,5 +6,5 @@
 mod order;
 mod scan;
 
-pub use order::{Ordering, PieceOrder, Unavailable};
-pub use scan::Scan;
+pub(in crate::engine) use order::{Ordering, PieceOrder};
+pub(in crate::engine) use scan::Scan;

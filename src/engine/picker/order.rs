@@ -11,13 +11,13 @@ use crate::units::PieceIndex;
 
 /// What decides a piece's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ordering {
+pub(in crate::engine) struct Ordering {
     /// How much it is wanted; never `Off`.
-    pub priority: Priority,
+    pub(in crate::engine) priority: Priority,
     /// Whether some blocks are here or on the wire: such pieces come first within their priority.
-    pub partial: bool,
+    pub(in crate::engine) partial: bool,
     /// Connected incomplete peers that have it; fewer come first.
-    pub availability: u16,
+    pub(in crate::engine) availability: u16,
 }
 
 /// Availabilities told apart; above, all count as common.
@@ -29,7 +29,7 @@ const ABSENT: u32 = u32::MAX;
 
 /// The order.
 #[derive(Clone, Debug)]
-pub struct PieceOrder {
+pub(in crate::engine) struct PieceOrder {
     /// Pieces, bucket after bucket.
     pieces: Vec<PieceIndex>,
     /// Where each piece lies in `pieces`, or `ABSENT`.
@@ -45,7 +45,7 @@ pub struct PieceOrder {
 
 impl PieceOrder {
     /// The empty order over `length` pieces.
-    pub fn new(length: u32) -> Self {
+    pub(in crate::engine) fn new(length: u32) -> Self {
         Self {
             pieces: Vec::new(),
             position: vec![ABSENT; length as usize],
@@ -57,46 +57,51 @@ impl PieceOrder {
     }
 
     /// How many pieces are requestable.
-    pub fn len(&self) -> usize {
+    pub(in crate::engine) fn len(&self) -> usize {
         self.pieces.len()
     }
 
     /// Whether nothing is requestable.
-    pub fn is_empty(&self) -> bool {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
     /// The requestable pieces as a set.
-    pub fn members(&self) -> &Bits {
+    pub(in crate::engine) fn members(&self) -> &Bits {
         &self.members
     }
 
     /// Counts up at each change that may let a peer find something new.
-    pub fn version(&self) -> u64 {
+    pub(in crate::engine) fn version(&self) -> u64 {
         self.version
     }
 
     /// Says that a block of a piece already in the order became free.
-    pub fn note_new_opportunity(&mut self) {
+    pub(in crate::engine) fn note_new_opportunity(&mut self) {
         self.version += 1;
     }
 
     /// Puts a piece in, or moves it to where it now belongs.
-    pub fn place(&mut self, piece: PieceIndex, ordering: Ordering, rng: &mut fastrand::Rng) {
+    pub(in crate::engine) fn place(
+        &mut self,
+        piece: PieceIndex,
+        ordering: Ordering,
+        rng: &mut fastrand::Rng,
+    ) {
         let target = bucket_of(ordering);
-        self.version += 1;
         if self.position[piece.at()] == ABSENT {
             self.append(piece);
             self.members.set(piece, true);
         } else if self.bucket[piece.at()] == target {
             return;
         }
+        self.version += 1;
         self.shift(piece, target);
         self.shuffle_in(piece, rng);
     }
 
     /// Takes a piece out; nothing happens where it is not in.
-    pub fn remove(&mut self, piece: PieceIndex) {
+    pub(in crate::engine) fn remove(&mut self, piece: PieceIndex) {
         if self.position[piece.at()] == ABSENT {
             return;
         }
@@ -107,7 +112,7 @@ impl PieceOrder {
     }
 
     /// The pieces in order. With `skip_unavailable`, pieces that no incomplete peer has are left out.
-    pub fn iter(&self, unavailable: Unavailable) -> impl Iterator<Item = PieceIndex> + '_ {
+    pub(in crate::engine) fn iter(&self, unavailable: Unavailable) -> impl Iterator<Item = PieceIndex> + '_ {
         (0..GROUPS).flat_map(move |group| {
             let first = group * AVAILABILITIES as usize;
             let from = match unavailable {
@@ -120,7 +125,7 @@ impl PieceOrder {
     }
 
     /// The bucket of a piece in the order; lower comes first.
-    pub fn rank(&self, piece: PieceIndex) -> u16 {
+    pub(in crate::engine) fn rank(&self, piece: PieceIndex) -> u16 {
         self.bucket[piece.at()]
     }
 
@@ -177,7 +182,7 @@ impl PieceOrder {
 
 /// Whether a scan covers pieces that no incomplete peer has (only seeds can give them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unavailable {
+pub(in crate::engine) enum Unavailable {
     /// A seed is asking: it has them.
     Include,
     /// An incomplete peer is asking: it cannot have them.

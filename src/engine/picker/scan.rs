@@ -7,11 +7,11 @@ use crate::units::PieceIndex;
 
 /// What one peer can give.
 #[derive(Clone, Copy, Debug)]
-pub struct Scan<'a> {
+pub(in crate::engine) struct Scan<'a> {
     /// The pieces it has.
-    pub have: &'a Bits,
+    pub(in crate::engine) have: &'a Bits,
     /// It snubbed us: it is given pieces from the far end, so that it never holds a nearly done one.
-    pub reverse: bool,
+    pub(in crate::engine) reverse: bool,
 }
 
 impl Scan<'_> {
@@ -19,7 +19,7 @@ impl Scan<'_> {
     ///
     /// Walks the order from its best end. A peer with few pieces would make that walk long, so after
     /// `limits::SCAN_MISSES_MAX` misses the candidates come from intersecting its bits with the order's.
-    pub fn candidates(&self, order: &PieceOrder, limit: usize) -> Vec<PieceIndex> {
+    pub(in crate::engine) fn candidates(&self, order: &PieceOrder, limit: usize) -> Vec<PieceIndex> {
         if self.reverse || order.is_empty() {
             return self.by_intersection(order, limit);
         }

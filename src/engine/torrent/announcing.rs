@@ -1,0 +1,63 @@
+//! Between the torrent and its trackers: what is announced, and what an answer changes.
+
+use super::Torrent;
+use crate::codec::tracker::{AnnounceAnswer, AnnounceRequest, TrackerError};
+use crate::contract::{EventKind, PeerSource, Untrusted, redact_url};
+use crate::engine::io::{Effect, TrackerKey};
+use crate::engine::trackers::{Due, PeerNeed};
+use crate::limits;
+use crate::units::Time;
+
+impl Torrent {
+    pub(super) fn pump_trackers(&mut self, now: Time) {
+        let lonely = self.connections.len() < limits::CONNECTIONS_WANTED && !self.pieces.is_finished();
+        self.trackers.set_need(if lonely { PeerNeed::More } else { PeerNeed::Enough });
+        while let Some(due) = self.trackers.poll(now) {
+            let effect = match due {
+                Due::Announce { tracker, url, event, num_want, key } => {
+                    let (wanted, done) = self.pieces.wanted_and_done_bytes();
+                    let request = AnnounceRequest {
+                        info_hash: self.id.0,
+                        peer_id: self.peer_id.0,
+                        port: self.listen_port,
+                        uploaded_bytes: self.totals.session_uploaded_bytes,
+                        downloaded_bytes: self.totals.session_downloaded_bytes,
+                        left_bytes: wanted.saturating_sub(done),
+                        event,
+                        num_want,
+                        key,
+                    };
+                    Effect::Announce { tracker, url, request }
+                }
+                Due::Scrape { tracker, url } => Effect::Scrape { tracker, url, info_hash: self.id.0 },
+            };
+            self.effects.push_back(effect);
+        }
+    }
+
+    pub(super) fn announced(
+        &mut self,
+        now: Time,
+        tracker: TrackerKey,
+        result: Result<AnnounceAnswer, TrackerError>,
+    ) {
+        self.trackers.answered(now, tracker, &result);
+        let url = self.trackers.url(tracker).map(redact_url).unwrap_or_default();
+        match result {
+            Ok(answer) => {
+                self.known.found(now, PeerSource::Tracker, &answer.peers);
+                let peers = u32::try_from(answer.peers.len()).unwrap_or(u32::MAX);
+                let warning = answer.warning.map(Untrusted::new);
+                self.notify(EventKind::TrackerAnswered { url, peers, warning });
+            }
+            Err(error) => {
+                let retry_s = self.trackers.retry_in_s(now, tracker).unwrap_or(0);
+                self.notify(EventKind::TrackerFailed {
+                    url,
+                    error: Untrusted::new(error.to_string()),
+                    retry_s,
+                });
+            }
+        }
+    }
+}

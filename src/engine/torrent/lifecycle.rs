@@ -1,0 +1,148 @@
+//! Running, paused, in trouble, stopping: what a torrent may do now, and what it says it is.
+
+use super::Torrent;
+use crate::contract::{Blocked, EventKind, TorrentState};
+use crate::engine::io::{DiskError, Effect};
+use crate::limits;
+use crate::units::Time;
+
+/// What a torrent may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Everything.
+    Running,
+    /// Nothing but answer: the user stopped it.
+    Paused,
+    /// Writing failed. Nothing is requested; what is here is still served. Tried again at `retry_at`.
+    DiskTrouble { error: DiskError, retry_at: Time },
+    /// Saying goodbye.
+    Stopping { since: Time, saved: bool },
+    /// Its owner may end.
+    Stopped,
+}
+
+impl Phase {
+    /// Whether it talks to peers.
+    pub(super) fn transfers(&self) -> bool {
+        matches!(self, Self::Running | Self::DiskTrouble { .. })
+    }
+
+    /// Whether it requests blocks.
+    pub(super) fn requests(&self) -> bool {
+        matches!(self, Self::Running)
+    }
+
+    /// Why nothing may be requested, where the whole torrent is the reason.
+    pub(super) fn blocked(&self) -> Option<Blocked> {
+        match self {
+            Self::Running => None,
+            Self::Paused | Self::Stopping { .. } | Self::Stopped => Some(Blocked::Paused),
+            Self::DiskTrouble { .. } => Some(Blocked::TorrentError),
+        }
+    }
+}
+
+impl Torrent {
+    /// What it is doing, in one word.
+    pub fn state(&self) -> TorrentState {
+        match &self.phase {
+            Phase::Paused | Phase::Stopping { .. } | Phase::Stopped => TorrentState::Paused,
+            Phase::DiskTrouble { .. } => TorrentState::Error,
+            Phase::Running if self.pieces.is_complete() => TorrentState::Seeding,
+            Phase::Running if self.pieces.counts().checking > 0 => TorrentState::Checking,
+            Phase::Running if self.pieces.is_finished() => TorrentState::Finished,
+            Phase::Running => TorrentState::Downloading,
+        }
+    }
+
+    pub(super) fn pause(&mut self, now: Time) {
+        if matches!(self.phase, Phase::Running | Phase::DiskTrouble { .. }) {
+            self.phase = Phase::Paused;
+            self.close_all(now, "paused");
+            self.trackers.stop(now);
+            self.storing.mark_dirty(now);
+        }
+    }
+
+    pub(super) fn resume(&mut self, now: Time) {
+        match self.phase {
+            Phase::Paused => {
+                self.phase = Phase::Running;
+                self.trackers.start(now);
+                self.storing.mark_dirty(now);
+            }
+            Phase::DiskTrouble { .. } => self.try_disk_again(),
+            Phase::Running | Phase::Stopping { .. } | Phase::Stopped => {}
+        }
+    }
+
+    pub(super) fn stop(&mut self, now: Time) {
+        if matches!(self.phase, Phase::Stopping { .. } | Phase::Stopped) {
+            return;
+        }
+        self.storing.paused_by_user = self.phase == Phase::Paused;
+        self.storing.peers_at_stop = self.known.for_resume();
+        self.phase = Phase::Stopping { since: now, saved: false };
+        self.close_all(now, "stopped");
+        self.trackers.stop(now);
+        self.write_all_partials();
+    }
+
+    /// Writing or reading failed in a way that a person must know of.
+    pub(super) fn disk_trouble(&mut self, now: Time, error: DiskError) {
+        self.notify(EventKind::DiskFailed { message: error.message.clone() });
+        if matches!(self.phase, Phase::Running) {
+            self.phase = Phase::DiskTrouble { error, retry_at: now + limits::DISK_RETRY };
+            self.release_all_requests(now);
+        }
+    }
+
+    fn try_disk_again(&mut self) {
+        self.phase = Phase::Running;
+        self.store_whole_partials();
+    }
+
+    pub(super) fn disk_retry_at(&self) -> Option<Time> {
+        match &self.phase {
+            Phase::DiskTrouble { retry_at, .. } => Some(*retry_at),
+            Phase::Running | Phase::Paused | Phase::Stopping { .. } | Phase::Stopped => None,
+        }
+    }
+
+    pub(super) fn stop_grace_at(&self) -> Option<Time> {
+        match &self.phase {
+            Phase::Stopping { since, .. } => Some(*since + limits::STOP_GRACE),
+            Phase::Running | Phase::Paused | Phase::DiskTrouble { .. } | Phase::Stopped => None,
+        }
+    }
+
+    /// Ends a stop when everything is written, saved and said, or when it has taken too long.
+    pub(super) fn finish_stop(&mut self, now: Time) {
+        let Phase::Stopping { since, saved } = self.phase else { return };
+        let waited = now.since(since) >= limits::STOP_GRACE;
+        if waited || (saved && self.storing.is_idle() && self.trackers.all_stopped()) {
+            self.phase = Phase::Stopped;
+            self.effects.push_back(Effect::Stopped);
+        }
+    }
+
+    /// Tries the disk again when its time has come; tells a change of state once.
+    pub(super) fn tell_state(&mut self, now: Time) {
+        if self.disk_retry_at().is_some_and(|at| at <= now) {
+            self.try_disk_again();
+        }
+        let to = self.state();
+        let from = self.told_state;
+        if from == to || matches!(self.phase, Phase::Stopping { .. } | Phase::Stopped) {
+            return;
+        }
+        self.told_state = to;
+        self.notify(EventKind::State { from, to });
+        let done = matches!(to, TorrentState::Seeding | TorrentState::Finished);
+        if done && matches!(from, TorrentState::Downloading) {
+            self.trackers.completed();
+            self.notify(EventKind::Completed);
+            self.storing.save_soon(now);
+        }
+    }
+}

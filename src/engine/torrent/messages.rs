@@ -1,0 +1,307 @@
+//! What peers say, message by message. A peer that breaks the protocol is sent away with the rule it broke.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::Torrent;
+use super::partial::{Arrival, Holder};
+use super::pieces::{PieceState, Presence};
+use crate::codec::extension::{self, Extension, ExtensionHandshake, MetadataMessage};
+use crate::codec::peer::{BlockRequest, Message};
+use crate::engine::bits::Bits;
+use crate::engine::peers::connection::{Connection, CountedAs};
+use crate::engine::peers::requests::Asked;
+use crate::limits::{self, BLOCK_BYTES};
+use crate::units::{BlockIndex, ConnectionId, PieceIndex, Time};
+
+/// A rule of the protocol that a peer broke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Violation(String);
+
+impl Violation {
+    pub(super) fn new(rule: impl fmt::Display) -> Self {
+        Self(rule.to_string())
+    }
+}
+
+type Kept = Result<(), Violation>;
+
+impl Torrent {
+    pub(super) fn messages(&mut self, now: Time, id: ConnectionId, messages: Vec<Message>) {
+        for message in messages {
+            // Sent away by an earlier message of the batch.
+            let Some(peer) = self.connections.get_mut(&id) else { return };
+            peer.last_received_at = now;
+            if let Err(Violation(rule)) = self.message(now, id, message) {
+                self.disconnect(now, id, &rule);
+            }
+        }
+    }
+
+    fn message(&mut self, now: Time, id: ConnectionId, message: Message) -> Kept {
+        match message {
+            Message::KeepAlive | Message::Port(_) | Message::Suggest(_) | Message::Unknown { .. } => Ok(()),
+            Message::Choke => self.choked(id),
+            Message::Unchoke => self.with_peer(id, |peer| {
+                peer.peer_choking = false;
+                peer.starved_at = None;
+            }),
+            Message::Interested => self.interested(now, id),
+            Message::NotInterested => self.with_peer(id, |peer| peer.peer_interested = false),
+            Message::Have(piece) => self.has(id, piece),
+            Message::Bitfield(bytes) => self.bitfield(id, &bytes),
+            Message::HaveAll => self.all_pieces(id, &Bits::full(self.info.piece_count())),
+            Message::HaveNone => self.all_pieces(id, &Bits::empty(self.info.piece_count())),
+            Message::Request(request) => self.requested(now, id, request),
+            Message::Cancel(request) => self.cancelled(now, id, request),
+            Message::Piece { piece, begin, data } => self.block(now, id, piece, begin, data),
+            Message::Reject(request) => self.rejected(id, request),
+            Message::AllowedFast(piece) => self.allowed_fast(id, piece),
+            Message::Extended { id: extension, payload } => self.extended(now, id, extension, &payload),
+        }
+    }
+
+    fn with_peer(&mut self, id: ConnectionId, act: impl FnOnce(&mut Connection)) -> Kept {
+        self.connections.get_mut(&id).map(act);
+        Ok(())
+    }
+
+    /// Without the fast extension a choke drops all requests; with it each is still answered (BEP 6).
+    fn choked(&mut self, id: ConnectionId) -> Kept {
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        peer.peer_choking = true;
+        if !peer.fast {
+            let dropped = peer.requests.drop_all();
+            self.release(&dropped);
+        }
+        Ok(())
+    }
+
+    fn in_range(&self, piece: PieceIndex) -> Kept {
+        if piece.0 < self.info.piece_count() {
+            Ok(())
+        } else {
+            Err(Violation::new(format_args!("piece {} of {}", piece.0, self.info.piece_count())))
+        }
+    }
+
+    fn has(&mut self, id: ConnectionId, piece: PieceIndex) -> Kept {
+        self.in_range(piece)?;
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        peer.told_pieces = true;
+        if peer.counted_as == CountedAs::Nothing {
+            peer.counted_as = CountedAs::Pieces;
+        }
+        if peer.have.set(piece, true) {
+            peer.starved_at = None;
+            self.pieces.count_source(piece, Presence::Came);
+        }
+        Ok(())
+    }
+
+    fn bitfield(&mut self, id: ConnectionId, bytes: &Bytes) -> Kept {
+        let bits = Bits::from_wire(bytes, self.info.piece_count()).map_err(Violation::new)?;
+        self.all_pieces(id, &bits)
+    }
+
+    /// The first message, which tells all pieces at once: it may come once, and only first.
+    fn all_pieces(&mut self, id: ConnectionId, bits: &Bits) -> Kept {
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        if peer.told_pieces {
+            return Err(Violation::new("told its pieces twice"));
+        }
+        peer.told_pieces = true;
+        peer.starved_at = None;
+        peer.have = bits.clone();
+        if bits.is_full() {
+            peer.counted_as = CountedAs::Seed;
+            self.pieces.count_seed(Presence::Came);
+        } else {
+            peer.counted_as = CountedAs::Pieces;
+            bits.iter().for_each(|piece| self.pieces.count_source(piece, Presence::Came));
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, now: Time, id: ConnectionId, piece: PieceIndex, begin: u32, data: Bytes) -> Kept {
+        self.in_range(piece)?;
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        let bytes = data.len() as u64;
+        let index = BlockIndex(begin / BLOCK_BYTES);
+        let piece_bytes = self.info.piece_bytes(piece);
+        let due = BLOCK_BYTES.min(piece_bytes.saturating_sub(begin));
+        let whole_block = begin.is_multiple_of(BLOCK_BYTES) && data.len() == due as usize && due > 0;
+        let asked = if whole_block { peer.requests.arrived(piece, index, now) } else { Asked::Never };
+        peer.down.add(now, bytes);
+        peer.downloaded_bytes += bytes;
+        peer.rejects = 0;
+        let address = peer.address;
+        if asked == Asked::Never {
+            peer.unasked_blocks += 1;
+            self.totals.wasted_bytes += bytes;
+            let tolerated = peer.unasked_blocks <= limits::UNASKED_BLOCKS_MAX;
+            return if tolerated {
+                Ok(())
+            } else {
+                Err(Violation::new("sends blocks that nobody asked for"))
+            };
+        }
+        self.down.add(now, bytes);
+        self.totals.downloaded_bytes += bytes;
+        self.totals.session_downloaded_bytes += bytes;
+        if self.pieces.state(piece) != PieceState::Missing {
+            self.totals.wasted_bytes += bytes;
+            return Ok(());
+        }
+        let holder = if asked == Asked::Yes { Holder::Counted } else { Holder::NotCounted };
+        let arrival =
+            self.pieces.with_partial(piece, |partial| partial.arrived(index, data, address, holder));
+        match arrival {
+            Arrival::Duplicate => self.totals.wasted_bytes += bytes,
+            Arrival::Taken { other_holders, whole } => {
+                if other_holders > 0 {
+                    self.cancel_elsewhere(now, id, piece, index);
+                }
+                if whole && self.phase.requests() {
+                    self.store_piece(piece);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn rejected(&mut self, id: ConnectionId, request: BlockRequest) -> Kept {
+        self.in_range(request.piece)?;
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        if !peer.fast {
+            return Err(Violation::new("rejects without the fast extension"));
+        }
+        peer.rejects += 1;
+        let (rejects, choking) = (peer.rejects, peer.peer_choking);
+        let block = BlockIndex(request.begin / BLOCK_BYTES);
+        peer.allowed_fast.retain(|allowed| *allowed != request.piece);
+        if peer.requests.take(request.piece, block) && self.pieces.partial(request.piece).is_some() {
+            self.pieces.with_partial(request.piece, |partial| partial.release(block));
+        }
+        if rejects > limits::REJECTS_MAX && !choking {
+            return Err(Violation::new("rejects everything"));
+        }
+        Ok(())
+    }
+
+    fn allowed_fast(&mut self, id: ConnectionId, piece: PieceIndex) -> Kept {
+        // A peer may send these before it knows that we need not have that piece; only out-of-range ones are wrong.
+        self.in_range(piece)?;
+        self.with_peer(id, |peer| {
+            if peer.allowed_fast.len() < limits::ALLOWED_FAST_MAX && !peer.allowed_fast.contains(&piece) {
+                peer.allowed_fast.push(piece);
+                peer.starved_at = None;
+            }
+        })
+    }
+
+    fn extended(&mut self, now: Time, id: ConnectionId, number: u8, payload: &Bytes) -> Kept {
+        if number == extension::HANDSHAKE_ID {
+            let said = ExtensionHandshake::decode(payload).map_err(Violation::new)?;
+            return self.with_peer(id, |peer| peer.extension_handshake(said));
+        }
+        match Extension::from_our_id(number) {
+            Some(Extension::LtDonthave) => {
+                let piece = extension::decode_donthave(payload).map_err(Violation::new)?;
+                self.does_not_have(id, piece)
+            }
+            Some(Extension::UtMetadata) => self.metadata_message(now, id, payload),
+            Some(Extension::UtPex) | None => Ok(()),
+        }
+    }
+
+    /// A peer lost a piece (BEP 54): its requests for it will not be answered.
+    fn does_not_have(&mut self, id: ConnectionId, piece: PieceIndex) -> Kept {
+        self.in_range(piece)?;
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        if !peer.have.has(piece) {
+            return Ok(());
+        }
+        if peer.counted_as == CountedAs::Seed {
+            peer.counted_as = CountedAs::Pieces;
+            let all: Vec<PieceIndex> = peer.have.iter().collect();
+            self.pieces.count_seed(Presence::Went);
+            all.into_iter().for_each(|piece| self.pieces.count_source(piece, Presence::Came));
+        }
+        self.pieces.count_source(piece, Presence::Went);
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        peer.have.set(piece, false);
+        let lost: Vec<_> = peer.requests.iter().filter(|request| request.piece == piece).copied().collect();
+        lost.iter().for_each(|request| {
+            peer.requests.cancel(request.piece, request.block);
+        });
+        self.release(&lost);
+        Ok(())
+    }
+
+    /// Serves the info dictionary to peers that came with a magnet (BEP 9).
+    fn metadata_message(&mut self, now: Time, id: ConnectionId, payload: &Bytes) -> Kept {
+        let message = MetadataMessage::decode(payload).map_err(Violation::new)?;
+        let MetadataMessage::Request { piece } = message else { return Ok(()) };
+        let Some(number) =
+            self.connections.get(&id).and_then(|peer| peer.extension_id(Extension::UtMetadata))
+        else {
+            return Ok(());
+        };
+        let total_bytes = u32::try_from(self.info.raw().len()).unwrap_or(u32::MAX);
+        let from = piece.checked_mul(BLOCK_BYTES).filter(|from| *from < total_bytes);
+        let answer = match from {
+            Some(from) => {
+                let to = total_bytes.min(from + BLOCK_BYTES);
+                let data = self.info.raw().slice(from as usize..to as usize);
+                MetadataMessage::Data { piece, total_bytes, data }
+            }
+            None => MetadataMessage::Reject { piece },
+        };
+        if let Some(payload) = answer.encode() {
+            self.send(now, id, Message::Extended { id: number, payload });
+        }
+        Ok(())
+    }
+
+    /// A block came: the others that were asked for it need not send it.
+    fn cancel_elsewhere(&mut self, now: Time, from: ConnectionId, piece: PieceIndex, block: BlockIndex) {
+        let asked: Vec<ConnectionId> = self
+            .connections
+            .values_mut()
+            .filter(|peer| peer.id != from)
+            .filter_map(|peer| peer.requests.cancel(piece, block).then_some(peer.id))
+            .collect();
+        asked.into_iter().for_each(|id| self.send_cancel(now, id, piece, block));
+    }
+
+    /// A piece is no longer to be asked for: what is on the wire for it is cancelled.
+    pub(super) fn cancel_requests_for(&mut self, now: Time, piece: PieceIndex) {
+        let mut cancelled = Vec::new();
+        for peer in self.connections.values_mut() {
+            let blocks: Vec<BlockIndex> = peer
+                .requests
+                .iter()
+                .filter(|request| request.piece == piece)
+                .map(|request| request.block)
+                .collect();
+            for block in blocks {
+                peer.requests.cancel(piece, block);
+                cancelled.push((peer.id, block));
+            }
+        }
+        for (id, block) in cancelled {
+            if self.pieces.partial(piece).is_some() {
+                self.pieces.with_partial(piece, |partial| partial.release(block));
+            }
+            self.send_cancel(now, id, piece, block);
+        }
+    }
+
+    pub(super) fn send_cancel(&mut self, now: Time, id: ConnectionId, piece: PieceIndex, block: BlockIndex) {
+        let begin = block.0 * BLOCK_BYTES;
+        let length = BLOCK_BYTES.min(self.info.piece_bytes(piece) - begin);
+        self.send(now, id, Message::Cancel(BlockRequest { piece, begin, length }));
+    }
+}

@@ -1,0 +1,261 @@
+//! One torrent's owner: a pure machine that every input of that torrent goes through.
+//!
+//! A turn is: [`Torrent::handle`] for each input that waits, then [`Torrent::end_turn`], which derives from state what
+//! is to be done (there is no "needs update" flag that somebody must remember to process), then
+//! [`Torrent::poll_effect`] until it is empty. [`Torrent::next_deadline`] says how long it may be left alone, and why.
+
+mod announcing;
+mod checks;
+mod lifecycle;
+mod messages;
+mod partial;
+mod pieces;
+mod planning;
+mod serving;
+mod start;
+mod storing;
+mod swarm;
+mod view;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::contract::{EventKind, TorrentState};
+use crate::engine::io::{Effect, Input, TorrentCommand};
+use crate::engine::peers::ban::Bans;
+use crate::engine::peers::choker::Choker;
+use crate::engine::peers::connection::Connection;
+use crate::engine::peers::known::KnownPeers;
+use crate::engine::peers::rate::RateMeter;
+use crate::engine::trackers::Trackers;
+use crate::metainfo::Info;
+use crate::units::{ConnectionId, PeerId, Time, TorrentId};
+
+use checks::Checks;
+use lifecycle::Phase;
+use pieces::Pieces;
+use storing::Storing;
+
+pub use start::{Policy, Setup, StartingPoint};
+pub use view::DetailExtras;
+
+/// The owner of one torrent.
+#[derive(Debug)]
+pub struct Torrent {
+    id: TorrentId,
+    info: Arc<Info>,
+    peer_id: PeerId,
+    listen_port: u16,
+    pieces: Pieces,
+    connections: BTreeMap<ConnectionId, Connection>,
+    known: KnownPeers,
+    bans: Bans,
+    choker: Choker,
+    trackers: Trackers,
+    checks: Checks,
+    storing: Storing,
+    phase: Phase,
+    /// The state that front ends were told last.
+    told_state: TorrentState,
+    totals: Totals,
+    down: RateMeter,
+    up: RateMeter,
+    allowance: Allowance,
+    /// When connections are looked at for silence, overdue requests and keep-alives.
+    next_housekeeping_at: Time,
+    effects: VecDeque<Effect>,
+    rng: fastrand::Rng,
+}
+
+/// Payload bytes that flowed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    /// Over all runs.
+    downloaded_bytes: u64,
+    uploaded_bytes: u64,
+    /// In this run, as trackers are told.
+    session_downloaded_bytes: u64,
+    session_uploaded_bytes: u64,
+    wasted_bytes: u64,
+}
+
+/// Bytes the shared budget lets flow; `None`: no limit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Allowance {
+    up_bytes: Option<u64>,
+    down_bytes: Option<u64>,
+    /// Something waits for a grant; said once per grant.
+    wants_up: bool,
+    wants_down: bool,
+}
+
+/// What a deadline is for: the answer to "what is it waiting for".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Overdue requests, silence and keep-alives are looked at.
+    Housekeeping,
+    /// Whom to unchoke is chosen anew.
+    ChokeRound,
+    /// An address may be called.
+    Call,
+    /// An idle peer may be asked for a busy block.
+    EndGame,
+    /// What was stored is claimed in a record.
+    Save,
+    /// The disk refused and is tried again.
+    DiskRetry,
+    /// A tracker is due.
+    Tracker,
+    /// A stop has waited long enough.
+    StopGrace,
+}
+
+impl Torrent {
+    /// Its identity.
+    pub fn id(&self) -> TorrentId {
+        self.id
+    }
+
+    /// What it is.
+    pub fn info(&self) -> &Arc<Info> {
+        &self.info
+    }
+
+    /// Takes one input. Nothing is planned before [`Self::end_turn`].
+    pub fn handle(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Command(command) => self.command(now, command),
+            Input::PeersFound { source, addresses } => self.known.found(now, source, &addresses),
+            Input::Connected(new) => self.connected(now, &new),
+            Input::ConnectFailed { address, reason: _ } => self.known.failed(now, address),
+            Input::Messages { connection, messages } => self.messages(now, connection, messages),
+            Input::Sent { connection, payload_bytes } => self.sent(now, connection, payload_bytes),
+            Input::Closed { connection, reason } => self.closed(now, connection, &reason),
+            Input::PieceStored { piece } => self.piece_stored(now, piece),
+            Input::PieceMismatch { piece } => self.piece_mismatch(now, piece),
+            Input::StoreFailed { piece, error } => self.store_failed(now, piece, error),
+            Input::BlocksWritten { piece, begins } => self.blocks_written(now, piece, &begins),
+            Input::PieceHashed { piece, outcome } => self.piece_hashed(now, piece, outcome),
+            Input::BlocksRead { connection, range, result } => {
+                self.blocks_read(now, connection, range, result)
+            }
+            Input::ResumeSaved { generation, result } => self.resume_saved(now, generation, result),
+            Input::Announced { tracker, result } => self.announced(now, tracker, result),
+            Input::Scraped { tracker, result } => self.trackers.scraped(tracker, &result),
+            Input::Granted { up_bytes, down_bytes } => self.allowance.granted(up_bytes, down_bytes),
+            Input::Deadline => {}
+        }
+    }
+
+    /// Derives from state everything that is to be done. Called once after the inputs of a turn.
+    pub fn end_turn(&mut self, now: Time) {
+        self.housekeeping(now);
+        if self.phase.transfers() {
+            self.call_peers(now);
+            self.follow_interest(now);
+            self.plan_requests(now);
+            self.choke_round(now);
+            self.serve(now);
+        }
+        self.pump_checks();
+        self.spill_and_save(now);
+        self.pump_trackers(now);
+        self.ask_for_grants();
+        self.finish_stop(now);
+        self.tell_state(now);
+    }
+
+    /// The next thing it wants done, in order.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Until when it may be left alone, and what for.
+    pub fn next_deadline(&self) -> Option<(Time, Reason)> {
+        let mut due = vec![(self.trackers.next_deadline(), Reason::Tracker), (self.save_at(), Reason::Save)];
+        due.push((self.disk_retry_at(), Reason::DiskRetry));
+        due.push((self.stop_grace_at(), Reason::StopGrace));
+        if self.phase.transfers() {
+            if self.connections.len() < crate::limits::CONNECTIONS_PER_TORRENT_MAX {
+                due.push((self.known.next_call_at(), Reason::Call));
+            }
+            if !self.connections.is_empty() {
+                due.push((Some(self.next_housekeeping_at), Reason::Housekeeping));
+                due.push((Some(self.choker.next_round_at()), Reason::ChokeRound));
+                due.push((self.end_game_at(), Reason::EndGame));
+            }
+        }
+        due.into_iter().filter_map(|(at, reason)| Some((at?, reason))).min_by_key(|(at, _)| *at)
+    }
+
+    fn command(&mut self, now: Time, command: TorrentCommand) {
+        match command {
+            TorrentCommand::Pause => self.pause(now),
+            TorrentCommand::Resume => self.resume(now),
+            TorrentCommand::SetPriority(changes) => {
+                self.pieces.set_priorities(&changes);
+                self.storing.mark_dirty(now);
+            }
+            TorrentCommand::Recheck => self.recheck(now),
+            TorrentCommand::Announce => self.trackers.announce_now(now),
+            TorrentCommand::AddTrackers(urls) => {
+                urls.into_iter().for_each(|url| self.trackers.add(&url, now))
+            }
+            TorrentCommand::Stop => self.stop(now),
+        }
+    }
+
+    fn notify(&mut self, event: EventKind) {
+        self.effects.push_back(Effect::Notify(event));
+    }
+
+    /// Asks the shared budget once for what waits for a grant.
+    fn ask_for_grants(&mut self) {
+        let (up, down) = (self.allowance.wants_up, self.allowance.wants_down);
+        if up || down {
+            self.allowance.wants_up = false;
+            self.allowance.wants_down = false;
+            self.effects.push_back(Effect::WantGrant { up, down });
+        }
+    }
+}
+
+impl Allowance {
+    fn granted(&mut self, up_bytes: Option<u64>, down_bytes: Option<u64>) {
+        self.up_bytes = up_bytes.map(|bytes| bytes.saturating_add(self.up_bytes.unwrap_or(0)));
+        self.down_bytes = down_bytes.map(|bytes| bytes.saturating_add(self.down_bytes.unwrap_or(0)));
+    }
+
+    /// Blocks that may be requested now, of at most `wanted`; asks for more where the limit cuts.
+    fn requestable(&mut self, wanted: u32) -> u32 {
+        let Some(left) = self.down_bytes else { return wanted };
+        let blocks = u32::try_from(left / u64::from(crate::limits::BLOCK_BYTES)).unwrap_or(u32::MAX);
+        if blocks < wanted {
+            self.wants_down = true;
+        }
+        wanted.min(blocks)
+    }
+
+    fn spend_down(&mut self, bytes: u64) {
+        self.down_bytes = self.down_bytes.map(|left| left.saturating_sub(bytes));
+    }
+
+    /// Bytes that may be sent now; asks for more where there are none for a block.
+    fn sendable(&mut self) -> u64 {
+        match self.up_bytes {
+            None => u64::MAX,
+            Some(left) if left < u64::from(crate::limits::BLOCK_BYTES) => {
+                self.wants_up = true;
+                0
+            }
+            Some(left) => left,
+        }
+    }
+
+    fn spend_up(&mut self, bytes: u64) {
+        self.up_bytes = self.up_bytes.map(|left| left.saturating_sub(bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! Giving: who is unchoked, and their requests from queue to disk to wire.
+
+use bytes::Bytes;
+
+use super::Torrent;
+use super::messages::Violation;
+use crate::codec::peer::{BlockRequest, Message};
+use crate::engine::io::{DiskError, DiskErrorKind, Effect};
+use crate::engine::peers::choker::{Candidate, Choker};
+use crate::engine::peers::upload::Queued;
+use crate::limits;
+use crate::units::{ConnectionId, Time};
+
+impl Torrent {
+    pub(super) fn interested(&mut self, now: Time, id: ConnectionId) -> Result<(), Violation> {
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        peer.peer_interested = true;
+        if peer.am_choking && Choker::has_free_slot(&self.choke_candidates(now)) {
+            self.unchoke(now, id);
+        }
+        Ok(())
+    }
+
+    pub(super) fn choke_round(&mut self, now: Time) {
+        if now < self.choker.next_round_at() {
+            return;
+        }
+        let candidates = self.choke_candidates(now);
+        let Some(chosen) = self.choker.round(now, &candidates, &mut self.rng) else { return };
+        for candidate in candidates {
+            let unchoke = chosen.contains(&candidate.connection);
+            match (candidate.unchoked, unchoke) {
+                (true, false) => self.choke(now, candidate.connection),
+                (false, true) => self.unchoke(now, candidate.connection),
+                (true, true) | (false, false) => {}
+            }
+        }
+    }
+
+    fn choke_candidates(&self, now: Time) -> Vec<Candidate> {
+        let seeding = self.pieces.is_finished();
+        let candidate = |peer: &crate::engine::peers::connection::Connection| Candidate {
+            connection: peer.id,
+            interested: peer.peer_interested,
+            unchoked: !peer.am_choking,
+            snubbed: peer.requests.is_snubbed(),
+            rate: if seeding { peer.up.rate(now) } else { peer.down.rate(now) },
+            unchoked_at: peer.unchoked_at,
+        };
+        self.connections.values().map(candidate).collect()
+    }
+
+    fn unchoke(&mut self, now: Time, id: ConnectionId) {
+        if let Some(peer) = self.connections.get_mut(&id) {
+            peer.am_choking = false;
+            peer.unchoked_at = Some(now);
+            self.send(now, id, Message::Unchoke);
+        }
+    }
+
+    /// With the fast extension every request that waits is rejected; without it a choke drops them (BEP 6).
+    fn choke(&mut self, now: Time, id: ConnectionId) {
+        let Some(peer) = self.connections.get_mut(&id) else { return };
+        peer.am_choking = true;
+        let (dropped, fast) = (peer.upload.clear(), peer.fast);
+        self.send(now, id, Message::Choke);
+        if fast {
+            dropped.into_iter().for_each(|request| self.send(now, id, Message::Reject(request)));
+        }
+    }
+
+    pub(super) fn requested(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        request: BlockRequest,
+    ) -> Result<(), Violation> {
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        let in_piece = request.piece.0 < self.info.piece_count()
+            && request.length > 0
+            && request.length <= limits::REQUEST_BYTES_MAX
+            && request
+                .begin
+                .checked_add(request.length)
+                .is_some_and(|end| end <= self.info.piece_bytes(request.piece));
+        if !in_piece {
+            return Err(Violation::new("requests what is no block of the torrent"));
+        }
+        let serve = !peer.am_choking && self.pieces.have().has(request.piece);
+        let accepted = serve && peer.upload.push(request) != Queued::Full;
+        if !accepted && peer.fast {
+            self.send(now, id, Message::Reject(request));
+        }
+        Ok(())
+    }
+
+    pub(super) fn cancelled(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        request: BlockRequest,
+    ) -> Result<(), Violation> {
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        if peer.upload.cancel(request) && peer.fast {
+            self.send(now, id, Message::Reject(request));
+        }
+        Ok(())
+    }
+
+    /// Starts reads for peers whose socket takes what it is given.
+    pub(super) fn serve(&mut self, _now: Time) {
+        let mut reads = Vec::new();
+        for peer in self.connections.values_mut().filter(|peer| peer.upload.may_read()) {
+            let budget_bytes = self.allowance.sendable();
+            if budget_bytes == 0 {
+                break;
+            }
+            if let Some(range) = peer.upload.next_read(budget_bytes) {
+                self.allowance.spend_up(u64::from(range.length));
+                reads.push(Effect::ReadBlocks { connection: peer.id, range });
+            }
+        }
+        self.effects.extend(reads);
+    }
+
+    pub(super) fn blocks_read(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        range: BlockRequest,
+        result: Result<Bytes, DiskError>,
+    ) {
+        let Some(peer) = self.connections.get_mut(&id) else { return };
+        let requests = peer.upload.read_done();
+        match result {
+            Ok(bytes) => {
+                for request in requests {
+                    let from = (request.begin - range.begin) as usize;
+                    let to = from + request.length as usize;
+                    if to > bytes.len() {
+                        break;
+                    }
+                    let data = bytes.slice(from..to);
+                    self.send_block(now, id, request, data);
+                }
+            }
+            Err(error) => self.read_failed(now, id, &requests, error),
+        }
+    }
+
+    fn send_block(&mut self, now: Time, id: ConnectionId, request: BlockRequest, data: Bytes) {
+        let Some(peer) = self.connections.get_mut(&id) else { return };
+        let bytes = u64::from(request.length);
+        peer.upload.handed_over(bytes);
+        peer.last_sent_at = now;
+        let BlockRequest { piece, begin, .. } = request;
+        self.effects.push_back(Effect::SendBlock { connection: id, piece, begin, data });
+    }
+
+    /// A piece that cannot be read is not ours to offer: it is hashed again and, if gone, fetched again.
+    fn read_failed(&mut self, now: Time, id: ConnectionId, requests: &[BlockRequest], error: DiskError) {
+        let fast = self.connections.get(&id).is_some_and(|peer| peer.fast);
+        for &request in requests {
+            if fast {
+                self.send(now, id, Message::Reject(request));
+            }
+            if self.pieces.have().has(request.piece) {
+                self.check_on_demand(request.piece);
+                self.storing.mark_dirty(now);
+            }
+        }
+        match error.kind {
+            DiskErrorKind::Missing => {
+                self.notify(crate::contract::EventKind::DiskFailed { message: error.message });
+            }
+            DiskErrorKind::Full | DiskErrorKind::Denied | DiskErrorKind::Other => {
+                self.disk_trouble(now, error)
+            }
+        }
+    }
+
+    pub(super) fn sent(&mut self, now: Time, id: ConnectionId, payload_bytes: u64) {
+        self.up.add(now, payload_bytes);
+        self.totals.uploaded_bytes += payload_bytes;
+        self.totals.session_uploaded_bytes += payload_bytes;
+        if let Some(peer) = self.connections.get_mut(&id) {
+            peer.upload.drained(payload_bytes);
+            peer.up.add(now, payload_bytes);
+            peer.uploaded_bytes += payload_bytes;
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! How a torrent begins: what the state store and the disk say, and the truth table that makes piece states of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::checks::Checks;
+use super::lifecycle::Phase;
+use super::pieces::{PieceState, Pieces};
+use super::storing::Storing;
+use super::{Allowance, Torrent, Totals};
+use crate::contract::{CheckPolicy, PeerSource, Priority, StoreTrust, TorrentState};
+use crate::engine::bits::Bits;
+use crate::engine::io::ResumeRecord;
+use crate::engine::peers::ban::Bans;
+use crate::engine::peers::choker::Choker;
+use crate::engine::peers::known::KnownPeers;
+use crate::engine::peers::rate::RateMeter;
+use crate::engine::trackers::Trackers;
+use crate::metainfo::Info;
+use crate::units::{FileIndex, PeerId, PieceIndex, Time};
+
+/// Everything a torrent is made from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What it is.
+    pub info: Arc<Info>,
+    /// Tiers of tracker URLs (BEP 12).
+    pub trackers: Vec<Vec<String>>,
+    /// What we call ourselves.
+    pub peer_id: PeerId,
+    /// The TCP port peers reach us at.
+    pub listen_port: u16,
+    /// The announce key of this run (BEP 7).
+    pub announce_key: u32,
+    /// What the store and the disk say.
+    pub start: StartingPoint,
+    /// How that is believed.
+    pub policy: Policy,
+    /// Seeds everything random: same seed and inputs, same effects.
+    pub seed: u64,
+}
+
+/// What the store and the disk say of a torrent's data.
+#[derive(Clone, Debug, Default)]
+pub struct StartingPoint {
+    /// The record of an earlier run.
+    pub record: Option<ResumeRecord>,
+    /// Files whose size or modification time differs from the record's: it does not count for them.
+    pub untrusted_files: BTreeSet<FileIndex>,
+    /// Length of each file on disk, 0 where there is none; empty: nothing is there.
+    pub bytes_on_disk: Vec<u64>,
+}
+
+/// How data on disk is believed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Policy {
+    /// Whether what is there is hashed.
+    pub check: CheckPolicy,
+    /// Whether the record counts.
+    pub trust: StoreTrust,
+}
+
+/// What the state store says of a piece, where it is believed at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StoreAnswer {
+    Have,
+    Missing,
+    /// Unknown or not trusted.
+    Unknown,
+}
+
+/// Whether bytes are on disk at a piece's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DataOnDisk {
+    Whole,
+    NotWhole,
+}
+
+/// The truth table: every cell ends in a state from which the piece can go on.
+pub(super) fn initial_state(check: CheckPolicy, answer: StoreAnswer, data: DataOnDisk) -> PieceState {
+    match (check, answer, data) {
+        (CheckPolicy::Auto | CheckPolicy::Never, StoreAnswer::Have, _) => PieceState::Have,
+        (CheckPolicy::Auto | CheckPolicy::Never, StoreAnswer::Missing, _) => PieceState::Missing,
+        (CheckPolicy::Always, StoreAnswer::Have, _) => PieceState::Checking,
+        (CheckPolicy::Always, StoreAnswer::Missing | StoreAnswer::Unknown, DataOnDisk::Whole)
+        | (CheckPolicy::Auto, StoreAnswer::Unknown, DataOnDisk::Whole) => PieceState::Checking,
+        (CheckPolicy::Never, StoreAnswer::Unknown, DataOnDisk::Whole) => PieceState::OnDemand,
+        (_, _, DataOnDisk::NotWhole) => PieceState::Missing,
+    }
+}
+
+impl StartingPoint {
+    fn answer(
+        &self,
+        info: &Info,
+        trust: StoreTrust,
+        known: &Bits,
+        have: &Bits,
+        piece: PieceIndex,
+    ) -> StoreAnswer {
+        let untrusted = || {
+            !self.untrusted_files.is_empty()
+                && info
+                    .spans(piece, 0, info.piece_bytes(piece))
+                    .any(|span| !span.pad && self.untrusted_files.contains(&span.file))
+        };
+        if trust == StoreTrust::No || !known.has(piece) || untrusted() {
+            StoreAnswer::Unknown
+        } else if have.has(piece) {
+            StoreAnswer::Have
+        } else {
+            StoreAnswer::Missing
+        }
+    }
+
+    pub(super) fn data(&self, info: &Info, piece: PieceIndex) -> DataOnDisk {
+        if self.bytes_on_disk.is_empty() {
+            return DataOnDisk::NotWhole;
+        }
+        let whole = info.spans(piece, 0, info.piece_bytes(piece)).filter(|span| !span.pad).all(|span| {
+            let on_disk = self.bytes_on_disk.get(span.file.at()).copied().unwrap_or(0);
+            span.file_offset + u64::from(span.bytes) <= on_disk
+        });
+        if whole { DataOnDisk::Whole } else { DataOnDisk::NotWhole }
+    }
+
+    fn pieces(&self, setup: &Setup, priorities: Vec<Priority>, rng: fastrand::Rng) -> Pieces {
+        let info = &setup.info;
+        let count = info.piece_count();
+        let bits = |bytes: Option<&Vec<u8>>| {
+            bytes.and_then(|bytes| Bits::from_wire(bytes, count).ok()).unwrap_or_else(|| Bits::empty(count))
+        };
+        let known = bits(self.record.as_ref().map(|record| &record.known));
+        let have = bits(self.record.as_ref().map(|record| &record.have));
+        let initial = |piece| {
+            let answer = self.answer(info, setup.policy.trust, &known, &have, piece);
+            initial_state(setup.policy.check, answer, self.data(info, piece))
+        };
+        Pieces::new(info.clone(), priorities, initial, rng)
+    }
+}
+
+impl Torrent {
+    /// A torrent at the beginning of this run.
+    pub fn new(now: Time, setup: Setup) -> Self {
+        let mut rng = fastrand::Rng::with_seed(setup.seed);
+        let record = setup.start.record.clone().unwrap_or_default();
+        let mut priorities = record.priorities.clone();
+        priorities.resize(setup.info.files.len(), Priority::Normal);
+        let mut pieces = setup.start.pieces(&setup, priorities, rng.fork());
+        for (piece, bits) in &record.partial {
+            let trusted = setup.policy.trust == StoreTrust::Yes && setup.start.untrusted_files.is_empty();
+            if trusted && piece.0 < setup.info.piece_count() && pieces.state(*piece) == PieceState::Missing {
+                pieces.with_partial(*piece, |partial| partial.mark_on_disk(bits));
+            }
+        }
+        let checks = Checks::new(&pieces);
+        let mut trackers = Trackers::new(&setup.trackers, setup.announce_key, rng.fork());
+        let mut known = KnownPeers::default();
+        known.found(now, PeerSource::Resume, &record.peers);
+        let phase = if record.paused { Phase::Paused } else { Phase::Running };
+        if phase == Phase::Running {
+            trackers.start(now);
+        }
+        Self {
+            id: setup.info.id(),
+            peer_id: setup.peer_id,
+            listen_port: setup.listen_port,
+            pieces,
+            connections: BTreeMap::new(),
+            known,
+            bans: Bans::new(record.banned.iter().copied(), rng.u64(..)),
+            choker: Choker::default(),
+            trackers,
+            checks,
+            storing: Storing::default(),
+            phase,
+            told_state: TorrentState::Downloading,
+            totals: Totals {
+                downloaded_bytes: record.downloaded_bytes,
+                uploaded_bytes: record.uploaded_bytes,
+                ..Totals::default()
+            },
+            down: RateMeter::default(),
+            up: RateMeter::default(),
+            allowance: Allowance::default(),
+            next_housekeeping_at: now,
+            effects: VecDeque::new(),
+            rng,
+            info: setup.info,
+        }
+        .begun(now)
+    }
+
+    /// The first state is known without an event; pieces whose blocks are all on disk are stored.
+    fn begun(mut self, now: Time) -> Self {
+        let whole: Vec<PieceIndex> = self
+            .pieces
+            .partials()
+            .filter(|(_, partial)| partial.is_whole())
+            .map(|(piece, _)| piece)
+            .collect();
+        for piece in whole {
+            self.store_piece(piece);
+        }
+        self.told_state = self.state();
+        self.storing.mark_dirty(now);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cell_of_the_truth_table() {
+        use CheckPolicy::{Always, Auto, Never};
+        use DataOnDisk::{NotWhole, Whole};
+        use PieceState::{Checking, Have, Missing, OnDemand};
+        use StoreAnswer as Answer;
+        let cells = [
+            (Answer::Have, Whole, [Have, Checking, Have]),
+            (Answer::Have, NotWhole, [Have, Checking, Have]),
+            (Answer::Missing, Whole, [Missing, Checking, Missing]),
+            (Answer::Missing, NotWhole, [Missing, Missing, Missing]),
+            (Answer::Unknown, Whole, [Checking, Checking, OnDemand]),
+            (Answer::Unknown, NotWhole, [Missing, Missing, Missing]),
+        ];
+        for (answer, data, expected) in cells {
+            for (check, expected) in [Auto, Always, Never].into_iter().zip(expected) {
+                assert_eq!(initial_state(check, answer, data), expected, "{check:?} {answer:?} {data:?}");
+            }
+        }
+    }
+}

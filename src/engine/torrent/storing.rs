@@ -1,0 +1,223 @@
+//! From the last block of a piece to its claim in a record: data first, then a sync, then the record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use super::Torrent;
+use super::lifecycle::Phase;
+use super::partial::Partial;
+use super::pieces::PieceState;
+use crate::contract::EventKind;
+use crate::engine::bits::Bits;
+use crate::engine::io::{DiskError, Effect, ResumeRecord};
+use crate::engine::peers::ban::SentBlock;
+use crate::limits;
+use crate::units::{PieceIndex, Time};
+
+/// What is on its way to the disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Storing {
+    /// Whole pieces being hashed and written, with who sent their blocks.
+    pieces: BTreeMap<PieceIndex, Vec<SentBlock>>,
+    /// Unfinished pieces whose blocks are being written.
+    spilling: BTreeSet<PieceIndex>,
+    /// Something happened that the record does not say yet.
+    dirty_since: Option<Time>,
+    save_at: Option<Time>,
+    saving: bool,
+    generation: u64,
+    pub(super) paused_by_user: bool,
+    pub(super) peers_at_stop: Vec<SocketAddr>,
+}
+
+impl Storing {
+    /// Something happened that a record must say within the save interval.
+    pub(super) fn mark_dirty(&mut self, now: Time) {
+        self.dirty_since.get_or_insert(now);
+        self.save_at.get_or_insert(now + limits::SAVE_INTERVAL);
+    }
+
+    /// The record must be saved at the end of this turn.
+    pub(super) fn save_soon(&mut self, now: Time) {
+        self.dirty_since.get_or_insert(now);
+        self.save_at = Some(now);
+    }
+
+    /// Whether nothing is on its way to the disk.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pieces.is_empty() && self.spilling.is_empty() && !self.saving
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.pieces.values().flatten().map(|block| block.data.len() as u64).sum()
+    }
+}
+
+impl Torrent {
+    /// All blocks of a piece are here: off it goes.
+    pub(super) fn store_piece(&mut self, piece: PieceIndex) {
+        self.pieces.set_state(piece, PieceState::Storing);
+        let sent = self.pieces.take_partial(piece).map(Partial::into_sent_blocks).unwrap_or_default();
+        let blocks = sent.iter().map(|block| (block.begin, block.data.clone())).collect();
+        self.storing.pieces.insert(piece, sent);
+        self.effects.push_back(Effect::StorePiece { piece, blocks });
+    }
+
+    pub(super) fn piece_stored(&mut self, now: Time, piece: PieceIndex) {
+        let sent = self.storing.pieces.remove(&piece).unwrap_or_default();
+        let liars = self.bans.piece_passed(piece, &sent);
+        self.send_away_banned(now, &liars, "sent wrong bytes for a piece that another peer gave right");
+        self.piece_is_here(now, piece);
+        self.notify(EventKind::PieceDone { piece });
+        self.storing.mark_dirty(now);
+    }
+
+    pub(super) fn piece_mismatch(&mut self, now: Time, piece: PieceIndex) {
+        let sent = self.storing.pieces.remove(&piece).unwrap_or_default();
+        self.totals.wasted_bytes += sent.iter().map(|block| block.data.len() as u64).sum::<u64>();
+        let contributors: BTreeSet<SocketAddr> = sent.iter().map(|block| block.from).collect();
+        let contributors = u32::try_from(contributors.len()).unwrap_or(u32::MAX);
+        self.notify(EventKind::PieceFailed { piece, contributors });
+        self.pieces.forget_blocks(piece);
+        self.pieces.set_state(piece, PieceState::Missing);
+        let liars = self.bans.piece_failed(piece, &sent);
+        self.send_away_banned(now, &liars, "gave a whole piece that failed its hash");
+    }
+
+    /// The disk refused: the blocks stay in memory and the piece is stored when it is tried again.
+    pub(super) fn store_failed(&mut self, now: Time, piece: PieceIndex, error: DiskError) {
+        self.storing.spilling.remove(&piece);
+        if let Some(sent) = self.storing.pieces.remove(&piece) {
+            self.pieces.set_state(piece, PieceState::Missing);
+            self.pieces.with_partial(piece, |partial| partial.restore(&sent));
+        } else if self.pieces.partial(piece).is_some() {
+            self.pieces.with_partial(piece, |partial| partial.writing_ended(None));
+        }
+        self.disk_trouble(now, error);
+    }
+
+    pub(super) fn blocks_written(&mut self, now: Time, piece: PieceIndex, begins: &[u32]) {
+        self.storing.spilling.remove(&piece);
+        if self.pieces.partial(piece).is_some() {
+            self.pieces.with_partial(piece, |partial| partial.writing_ended(Some(begins)));
+        }
+        self.storing.mark_dirty(now);
+    }
+
+    /// A piece is verified and on disk: peers are told.
+    pub(super) fn piece_is_here(&mut self, now: Time, piece: PieceIndex) {
+        self.cancel_requests_for(now, piece);
+        self.pieces.set_state(piece, PieceState::Have);
+        self.tell_have(now, piece);
+    }
+
+    pub(super) fn save_at(&self) -> Option<Time> {
+        self.storing.save_at.filter(|_| !self.storing.saving && !matches!(self.phase, Phase::Stopped))
+    }
+
+    /// Writes out what takes too much memory; stores whole pieces that the disk refused before; saves when due.
+    pub(super) fn spill_and_save(&mut self, now: Time) {
+        if self.phase.requests() {
+            self.spill_over_budget();
+        }
+        let stopping = matches!(self.phase, Phase::Stopping { saved: false, .. });
+        let due = self.storing.save_at.is_some_and(|at| at <= now)
+            || (stopping && self.storing.pieces.is_empty() && self.storing.spilling.is_empty());
+        if !due || self.storing.saving {
+            return;
+        }
+        if self.phase.requests() {
+            self.write_all_partials();
+        }
+        self.storing.generation += 1;
+        self.storing.saving = true;
+        self.storing.dirty_since = None;
+        self.storing.save_at = None;
+        let record = Box::new(self.record());
+        self.effects.push_back(Effect::SaveResume { generation: self.storing.generation, record });
+    }
+
+    pub(super) fn resume_saved(&mut self, now: Time, generation: u64, result: Result<(), DiskError>) {
+        if generation != self.storing.generation {
+            return;
+        }
+        self.storing.saving = false;
+        let clean = self.storing.dirty_since.is_none();
+        if let Phase::Stopping { saved, .. } = &mut self.phase {
+            *saved = clean || result.is_err();
+        }
+        if let Err(error) = result {
+            self.storing.mark_dirty(now);
+            self.notify(EventKind::DiskFailed { message: error.message });
+        }
+    }
+
+    /// Writes the blocks of all unfinished pieces, so that a record can claim them.
+    pub(super) fn write_all_partials(&mut self) {
+        let with_memory: Vec<PieceIndex> = self
+            .pieces
+            .partials()
+            .filter(|(_, partial)| partial.memory_bytes() > 0)
+            .map(|(piece, _)| piece)
+            .collect();
+        for piece in with_memory {
+            self.spill(piece);
+        }
+    }
+
+    fn spill(&mut self, piece: PieceIndex) {
+        if self.storing.spilling.insert(piece) {
+            let blocks = self.pieces.with_partial(piece, Partial::start_writing);
+            self.effects.push_back(Effect::WriteBlocks { piece, blocks });
+        }
+    }
+
+    fn spill_over_budget(&mut self) {
+        let at_most = self.pieces.partials().len() as u64 * u64::from(self.info.piece_length);
+        if at_most <= limits::PARTIAL_BYTES_MAX {
+            return;
+        }
+        let in_memory: u64 = self.pieces.partials().map(|(_, partial)| partial.memory_bytes()).sum();
+        if in_memory > limits::PARTIAL_BYTES_MAX {
+            self.write_all_partials();
+        }
+    }
+
+    /// Stores the pieces that the disk refused before.
+    pub(super) fn store_whole_partials(&mut self) {
+        let ready = |state| state == PieceState::Missing;
+        let whole: Vec<PieceIndex> = self
+            .pieces
+            .partials()
+            .filter(|(piece, partial)| partial.is_whole() && ready(self.pieces.state(*piece)))
+            .map(|(piece, _)| piece)
+            .collect();
+        for piece in whole {
+            self.store_piece(piece);
+        }
+    }
+
+    /// What a later run needs; claims only what is written.
+    fn record(&self) -> ResumeRecord {
+        let count = self.info.piece_count();
+        let mut known = Bits::empty(count);
+        for piece in (0..count).map(PieceIndex) {
+            let looked_at = !matches!(self.pieces.state(piece), PieceState::OnDemand | PieceState::Checking);
+            known.set(piece, looked_at);
+        }
+        let partial =
+            self.pieces.partials().filter_map(|(piece, partial)| Some((piece, partial.disk_bits()?)));
+        let stopped = matches!(self.phase, Phase::Stopping { .. } | Phase::Stopped);
+        ResumeRecord {
+            have: self.pieces.have().to_wire(),
+            known: known.to_wire(),
+            partial: partial.collect(),
+            priorities: self.pieces.file_priorities().to_vec(),
+            paused: if stopped { self.storing.paused_by_user } else { self.phase == Phase::Paused },
+            downloaded_bytes: self.totals.downloaded_bytes,
+            uploaded_bytes: self.totals.uploaded_bytes,
+            peers: if stopped { self.storing.peers_at_stop.clone() } else { self.known.for_resume() },
+            banned: self.bans.list(),
+        }
+    }
+}

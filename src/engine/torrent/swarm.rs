@@ -1,0 +1,216 @@
+//! Connections coming and going: whom to call, whom to keep, and what goes back when one ends.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::Torrent;
+use super::pieces::Presence;
+use crate::codec::extension::{self, Extension, ExtensionHandshake};
+use crate::codec::peer::Message;
+use crate::contract::{Direction, EventKind, PeerSource, Untrusted};
+use crate::engine::io::{Effect, NewConnection};
+use crate::engine::peers::connection::{Connection, CountedAs};
+use crate::engine::peers::known::Usefulness;
+use crate::engine::peers::requests::Outstanding;
+use crate::limits;
+use crate::units::{ConnectionId, PieceIndex, Time};
+
+impl Torrent {
+    /// Calls as many addresses as pace and bounds allow.
+    pub(super) fn call_peers(&mut self, now: Time) {
+        let room = limits::CONNECTIONS_PER_TORRENT_MAX.saturating_sub(self.connections.len());
+        for _ in 0..room {
+            let bans = &self.bans;
+            let Some(address) = self.known.next_call(now, |address| !bans.is_banned(address)) else { break };
+            self.effects.push_back(Effect::Connect { address });
+        }
+    }
+
+    pub(super) fn connected(&mut self, now: Time, new: &NewConnection) {
+        if let Err(reason) = self.welcome(new) {
+            if new.direction == Direction::Outgoing {
+                self.known.failed(now, new.address);
+            }
+            self.effects.push_back(Effect::Disconnect { connection: new.connection });
+            self.notify_gone(new.address, reason);
+            return;
+        }
+        let source = match new.direction {
+            Direction::Incoming => PeerSource::Incoming,
+            Direction::Outgoing => self.known.source(new.address),
+        };
+        self.known.connected(new.address);
+        let connection = Connection::new(now, new, source, self.info.piece_count());
+        self.notify(EventKind::PeerConnected { address: new.address, client: connection.client.clone() });
+        let (id, fast, extended) = (connection.id, connection.fast, connection.extended);
+        self.connections.insert(id, connection);
+        self.send_pieces(now, id, fast);
+        if extended {
+            self.send(
+                now,
+                id,
+                Message::Extended { id: extension::HANDSHAKE_ID, payload: self.our_handshake() },
+            );
+        }
+    }
+
+    /// Whether a connection is kept, or why not.
+    fn welcome(&mut self, new: &NewConnection) -> Result<(), &'static str> {
+        if new.peer_id == self.peer_id {
+            self.known.is_ourselves(new.address);
+            Err("it is ourselves")
+        } else if !self.phase.transfers() {
+            Err("the torrent is paused")
+        } else if self.bans.is_banned(new.address) {
+            Err("banned")
+        } else if self.connections.len() >= limits::CONNECTIONS_PER_TORRENT_MAX {
+            Err("too many connections")
+        } else if self.connections.values().any(|other| other.peer_id == new.peer_id) {
+            Err("connected already")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The first message: what we have (BEP 3, BEP 6).
+    fn send_pieces(&mut self, now: Time, id: ConnectionId, fast: bool) {
+        let have = self.pieces.have();
+        let message = match (fast, have.count()) {
+            (true, 0) => Some(Message::HaveNone),
+            (true, _) if have.is_full() => Some(Message::HaveAll),
+            (false, 0) => None,
+            (true | false, _) => Some(Message::Bitfield(Bytes::from(have.to_wire()))),
+        };
+        if let Some(message) = message {
+            self.send(now, id, message);
+        }
+    }
+
+    fn our_handshake(&self) -> Bytes {
+        let spoken = [Extension::UtMetadata, Extension::LtDonthave];
+        ExtensionHandshake {
+            ids: spoken.into_iter().map(|extension| (extension, extension.our_id())).collect(),
+            client: Some(Untrusted::new(concat!("unchoke ", env!("CARGO_PKG_VERSION")))),
+            listen_port: Some(self.listen_port).filter(|port| *port != 0),
+            requests_max: u32::try_from(limits::UPLOAD_QUEUE_MAX).ok(),
+            your_address: None,
+            metadata_bytes: u32::try_from(self.info.raw().len()).ok().filter(|bytes| *bytes > 0),
+            upload_only: Some(self.pieces.is_finished()),
+        }
+        .encode()
+    }
+
+    pub(super) fn closed(&mut self, now: Time, id: ConnectionId, reason: &str) {
+        if let Some(connection) = self.remove_connection(now, id) {
+            self.notify_gone(connection.address, reason);
+        }
+    }
+
+    /// Sends a peer away.
+    pub(super) fn disconnect(&mut self, now: Time, id: ConnectionId, reason: &str) {
+        if let Some(connection) = self.remove_connection(now, id) {
+            self.effects.push_back(Effect::Disconnect { connection: id });
+            self.notify_gone(connection.address, reason);
+        }
+    }
+
+    pub(super) fn close_all(&mut self, now: Time, reason: &str) {
+        let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        all.into_iter().for_each(|id| self.disconnect(now, id, reason));
+        self.known.end_all_calls(now);
+    }
+
+    /// Takes a connection out: its requests and its pieces go back.
+    fn remove_connection(&mut self, now: Time, id: ConnectionId) -> Option<Connection> {
+        let mut connection = self.connections.remove(&id)?;
+        self.release(&connection.requests.drop_all());
+        match connection.counted_as {
+            CountedAs::Nothing => {}
+            CountedAs::Seed => self.pieces.count_seed(Presence::Went),
+            CountedAs::Pieces => {
+                let had: Vec<PieceIndex> = connection.have.iter().collect();
+                had.into_iter().for_each(|piece| self.pieces.count_source(piece, Presence::Went));
+            }
+        }
+        let useful = connection.downloaded_bytes + connection.uploaded_bytes > 0;
+        let usefulness = if useful { Usefulness::Useful } else { Usefulness::Useless };
+        self.known.disconnected(now, connection.address, usefulness);
+        Some(connection)
+    }
+
+    /// Requests are no longer on the wire: their blocks are free again.
+    pub(super) fn release(&mut self, requests: &[Outstanding]) {
+        for request in requests {
+            if self.pieces.partial(request.piece).is_some() {
+                self.pieces.with_partial(request.piece, |partial| partial.release(request.block));
+            }
+        }
+    }
+
+    pub(super) fn send_away_banned(&mut self, now: Time, banned: &[SocketAddr], reason: &str) {
+        for &address in banned {
+            self.notify(EventKind::PeerBanned { address, reason: reason.to_owned() });
+            let here: Vec<ConnectionId> = self
+                .connections
+                .values()
+                .filter(|peer| self.bans.is_banned(peer.address))
+                .map(|peer| peer.id)
+                .collect();
+            here.into_iter().for_each(|id| self.disconnect(now, id, "banned"));
+        }
+    }
+
+    /// Queues a message for a peer.
+    pub(super) fn send(&mut self, now: Time, id: ConnectionId, message: Message) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.last_sent_at = now;
+            self.effects.push_back(Effect::Send { connection: id, message });
+        }
+    }
+
+    pub(super) fn tell_have(&mut self, now: Time, piece: PieceIndex) {
+        let lacking: Vec<ConnectionId> =
+            self.connections.values().filter(|peer| !peer.have.has(piece)).map(|peer| peer.id).collect();
+        lacking.into_iter().for_each(|id| self.send(now, id, Message::Have(piece)));
+    }
+
+    /// Silence, overdue requests, keep-alives, peers that neither side needs.
+    pub(super) fn housekeeping(&mut self, now: Time) {
+        if now < self.next_housekeeping_at {
+            return;
+        }
+        self.next_housekeeping_at = now + limits::HOUSEKEEPING;
+        let ids: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for id in ids {
+            let Some(peer) = self.connections.get_mut(&id) else { continue };
+            peer.requests.resize(now, &peer.down);
+            let silent = now.since(peer.last_received_at);
+            let quiet = now.since(peer.last_sent_at);
+            let overdue = peer.requests.overdue_at().is_some_and(|at| at <= now);
+            if silent >= limits::PEER_SILENCE_MAX {
+                self.disconnect(now, id, "silent for too long");
+            } else if self.pieces.is_complete() && peer.have.is_full() {
+                self.disconnect(now, id, "both are complete");
+            } else if overdue {
+                self.snub(id);
+            } else if quiet >= limits::KEEP_ALIVE {
+                self.send(now, id, Message::KeepAlive);
+            }
+        }
+    }
+
+    /// A peer let its requests time out: they go to others.
+    fn snub(&mut self, id: ConnectionId) {
+        let Some(peer) = self.connections.get_mut(&id) else { return };
+        let overdue = peer.requests.time_out();
+        let address = peer.address;
+        self.release(&overdue);
+        let requests = u32::try_from(overdue.len()).unwrap_or(u32::MAX);
+        self.notify(EventKind::PeerSnubbed { address, requests });
+    }
+
+    fn notify_gone(&mut self, address: SocketAddr, reason: &str) {
+        self.notify(EventKind::PeerGone { address, reason: Untrusted::new(reason) });
+    }
+}

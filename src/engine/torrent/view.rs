@@ -1,0 +1,180 @@
+//! How the torrent looks from outside: its line in the list, and the whole of it for the detail tabs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Torrent;
+use super::lifecycle::Phase;
+use super::pieces::PieceState;
+use crate::contract::{
+    Blocked, FileRow, LogLine, PeerCounts, PieceRun, Priority, TorrentDetail, TorrentRow, TorrentState,
+    Untrusted, WebseedCounts,
+};
+use crate::units::{FileIndex, PieceIndex, Time};
+
+/// What the shell knows of a torrent and its owner does not.
+#[derive(Clone, Debug, Default)]
+pub struct DetailExtras {
+    /// The folder its payload is saved into.
+    pub save_dir: PathBuf,
+    /// The torrent's comment.
+    pub comment: Option<Untrusted>,
+    /// Its latest events.
+    pub log: Vec<LogLine>,
+}
+
+impl Torrent {
+    /// Its line in the list. `added_unix_s`: when it was added, which the shell knows.
+    pub fn row(&self, now: Time, added_unix_s: u64) -> TorrentRow {
+        let (wanted_bytes, done_bytes) = self.pieces.wanted_and_done_bytes();
+        let peers = self.connections.values();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        TorrentRow {
+            id: self.id,
+            name: self.info.name.clone(),
+            state: self.state(),
+            cause: self.cause(),
+            done_bytes,
+            wanted_bytes,
+            total_bytes: self.info.payload_bytes(),
+            down_bps: self.down.rate(now),
+            up_bps: self.up.rate(now),
+            downloaded_bytes: self.totals.downloaded_bytes,
+            uploaded_bytes: self.totals.uploaded_bytes,
+            peers: PeerCounts {
+                connected: count(self.connections.len()),
+                seeds: count(peers.clone().filter(|peer| peer.have.is_full()).count()),
+                half_open: self.known.calling(),
+                unchoked_us: count(peers.clone().filter(|peer| !peer.peer_choking).count()),
+                known: self.known.count(),
+            },
+            webseeds: WebseedCounts::default(),
+            pieces: self.pieces.counts(),
+            requests_in_flight: peers.map(|peer| peer.requests.count()).sum(),
+            disk_queue_bytes: self.storing.bytes(),
+            wasted_bytes: self.totals.wasted_bytes,
+            listen_port: self.listen_port,
+            added_unix_s,
+        }
+    }
+
+    /// Why it is not doing more, in a stable word, or the error's own text.
+    fn cause(&self) -> Option<Untrusted> {
+        let word = match (&self.phase, self.state()) {
+            (Phase::DiskTrouble { error, .. }, _) => return Some(error.message.clone()),
+            (Phase::Running, TorrentState::Downloading) => self.download_cause()?,
+            (Phase::Running, TorrentState::Finished) if self.pieces.counts().wanted == 0 => "nothing_wanted",
+            (Phase::Running | Phase::Paused | Phase::Stopping { .. } | Phase::Stopped, _) => return None,
+        };
+        Some(Untrusted::new(word))
+    }
+
+    fn download_cause(&self) -> Option<&'static str> {
+        let mut peers = self.connections.values().peekable();
+        if peers.peek().is_none() {
+            let known = self.known.count() > 0;
+            return Some(if known { "no_peer_reachable" } else { "no_peers_known" });
+        }
+        let requesting = peers.clone().any(|peer| peer.requests.count() > 0 && !peer.requests.is_snubbed());
+        if requesting {
+            return None;
+        }
+        let useful: Vec<_> = peers.filter(|peer| peer.am_interested).collect();
+        if useful.is_empty() {
+            Some("no_source_for_wanted_pieces")
+        } else if useful.iter().all(|peer| peer.peer_choking) {
+            Some("all_peers_choke_us")
+        } else if useful.iter().any(|peer| peer.requests.is_snubbed()) {
+            Some("requests_overdue")
+        } else {
+            None
+        }
+    }
+
+    /// All of it.
+    pub fn detail(&self, now: Time, row: Arc<TorrentRow>, extras: DetailExtras) -> TorrentDetail {
+        let optimistic = self.choker.optimistic();
+        let peers = self.connections.values().map(|peer| peer.row(now, optimistic == Some(peer.id)));
+        TorrentDetail {
+            row,
+            piece_length: self.info.piece_length,
+            save_dir: extras.save_dir,
+            comment: extras.comment,
+            private: self.info.private,
+            files: self.file_rows(),
+            peers: peers.collect(),
+            trackers: self.trackers.rows(now),
+            runs: self.piece_runs(),
+            rarest_availability: self.pieces.needed().iter().map(|piece| self.pieces.sources(piece)).min(),
+            log: extras.log,
+        }
+    }
+
+    fn file_rows(&self) -> Vec<FileRow> {
+        let rows = (0u32..).map(FileIndex).zip(&self.info.files).filter(|(_, file)| !file.pad);
+        rows.map(|(index, file)| FileRow {
+            index,
+            path: Untrusted::new(file.path.as_str()),
+            bytes: file.bytes,
+            done_bytes: self.pieces.file_done_bytes(index),
+            priority: self.pieces.file_priorities()[index.at()],
+            pieces: self.info.pieces_of(index).map(|pieces| (*pieces.start(), *pieces.end())),
+        })
+        .collect()
+    }
+
+    /// All pieces as runs of equal state.
+    pub fn piece_runs(&self) -> Vec<PieceRun> {
+        let mut runs: Vec<PieceRun> = Vec::new();
+        for piece in (0..self.info.piece_count()).map(PieceIndex) {
+            let next = self.run_of(piece);
+            match runs.last_mut() {
+                Some(run) if (PieceRun { start: run.start, length: run.length, ..next }) == *run => {
+                    run.length += 1
+                }
+                Some(_) | None => runs.push(next),
+            }
+        }
+        runs
+    }
+
+    /// A run of one piece.
+    fn run_of(&self, piece: PieceIndex) -> PieceRun {
+        let state = self.pieces.state(piece);
+        let partial = self.pieces.partial(piece);
+        let requested = partial.is_some_and(|partial| partial.requested() > 0);
+        let priority = self.pieces.priority(piece);
+        let missing = priority != Priority::Off && state != PieceState::Have;
+        PieceRun {
+            start: piece,
+            length: 1,
+            priority,
+            have: state == PieceState::Have,
+            partial: state == PieceState::Storing || partial.is_some_and(|partial| partial.here() > 0),
+            checking: state == PieceState::Checking,
+            unknown: state == PieceState::OnDemand,
+            requested,
+            blocked: missing.then(|| self.blocked(piece, state)).flatten(),
+        }
+    }
+
+    /// The one reason why a wanted missing piece may not be requested now; `None`: it may.
+    fn blocked(&self, piece: PieceIndex, state: PieceState) -> Option<Blocked> {
+        if let Some(whole_torrent) = self.phase.blocked() {
+            return Some(whole_torrent);
+        }
+        match state {
+            PieceState::Checking => Some(Blocked::Checking),
+            PieceState::Storing => Some(Blocked::Storing),
+            PieceState::Have => None,
+            PieceState::Missing | PieceState::OnDemand => {
+                let all_taken = self.pieces.partial(piece).is_some_and(|partial| partial.free() == 0);
+                if all_taken {
+                    Some(Blocked::AllRequested)
+                } else {
+                    (self.pieces.sources(piece) == 0).then_some(Blocked::NoSource)
+                }
+            }
+        }
+    }
+}
