@@ -91,6 +91,54 @@ pub const TRACKER_STOP_WAIT: Duration = Duration::from_secs(5);
 /// Time between scrapes of a tracker whose announces bring no counts.
 pub const SCRAPE_INTERVAL: Duration = Duration::from_secs(1800);
 
+// ---- asking over the network -------------------------------------------------------------------------------------
+
+/// Announces and scrapes under way at once, each over HTTP and over UDP: 2,000 torrents starting must not open as many
+/// sockets. libtorrent's figure.
+pub const TRACKER_ASKS_MAX: usize = 50;
+
+/// Longest answer of an HTTP tracker, bytes after inflating: 4,000 peers in the dictionary form are a quarter of it.
+pub const TRACKER_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest datagram of a UDP tracker, bytes: with more the packet would hold more peers than we take.
+pub const TRACKER_DATAGRAM_BYTES_MAX: usize = 32 * 1024;
+
+/// A whole announce over HTTP, redirects included: drips end here.
+pub const TRACKER_HTTP_WAIT: Duration = Duration::from_secs(30);
+
+/// A whole announce over UDP: the first two waits of BEP 15 (15 s and 30 s) fit in, with room for the answer.
+pub const TRACKER_UDP_WAIT: Duration = Duration::from_secs(60);
+
+/// The wait before a datagram is sent again; doubles each time (BEP 15).
+pub const TRACKER_UDP_RESEND: Duration = Duration::from_secs(15);
+
+/// How long a UDP tracker's connection id is used (BEP 15).
+pub const TRACKER_CONNECTION_LIFE: Duration = Duration::from_secs(60);
+
+/// Most connection ids kept: one for each tracker asked within a minute.
+pub const TRACKER_CONNECTIONS_MAX: usize = 1_024;
+
+/// Connecting over HTTP, TLS included.
+pub const HTTP_CONNECT_WAIT: Duration = Duration::from_secs(10);
+
+/// Silence in the middle of an HTTP answer.
+pub const HTTP_IDLE_WAIT: Duration = Duration::from_secs(10);
+
+/// Redirects followed: more are a loop.
+pub const HTTP_REDIRECTS_MAX: usize = 5;
+
+/// HTTP connections kept open for a host that is not being asked.
+pub const HTTP_IDLE_CONNECTIONS_MAX: usize = 2;
+
+/// Fetching a whole .torrent: the largest at a slow line's pace.
+pub const TORRENT_FETCH_WAIT: Duration = Duration::from_secs(120);
+
+/// Resolving one name.
+pub const RESOLVE_WAIT: Duration = Duration::from_secs(10);
+
+/// Names being resolved at once: each that hangs holds a thread of the runtime's pool, which has 512.
+pub const RESOLVES_MAX: usize = 64;
+
 // ---- turns -------------------------------------------------------------------------------------------------------
 
 /// A turn of an owner longer than this is an event: the user would feel it.

@@ -4,6 +4,7 @@
 //! through the threads of [`disk`].
 
 pub mod disk;
+pub mod discovery;
 mod handle;
 pub mod remote;
 mod settings;

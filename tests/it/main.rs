@@ -9,3 +9,4 @@ mod cli_args;
 mod cli_errors;
 mod metainfo_corpora;
 mod real;
+mod trackers;
