@@ -3,8 +3,8 @@
 //! Front ends hold a [`Handle`]; each running engine can also be asked over its Unix socket ([`remote`]). Payload goes
 //! through the threads of [`disk`].
 
-pub mod disk;
 pub mod discovery;
+pub mod disk;
 mod handle;
 pub mod remote;
 mod settings;
