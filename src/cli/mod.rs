@@ -2,3 +2,6 @@
 
 pub mod args;
 pub mod config;
+pub mod create;
+pub mod json;
+pub mod show;

@@ -156,7 +156,11 @@ impl Magnet {
                 Ok(peer) if self.peers.contains(&peer) => {}
                 Ok(peer) => self.peers.push(peer),
                 Err(_) => {
-                    self.leave_out("x.pe", &text, "it is not an address with a port; names are not looked up")
+                    self.leave_out(
+                        "x.pe",
+                        &text,
+                        "it is not an address with a port; names are not looked up",
+                    );
                 }
             },
             "so" => match Selection::parse(&text) {

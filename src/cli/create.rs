@@ -1,0 +1,135 @@
+//! `unchoke create`: makes a torrent of a file or folder and writes it whole or not at all.
+
+use std::fs::Permissions;
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+
+use super::show::size;
+use crate::contract::{Untrusted, redact_url};
+use crate::metainfo::create::{Options, create};
+use crate::metainfo::parse;
+
+/// What to make and where to write it.
+#[derive(Clone, Debug)]
+pub struct CreateRequest {
+    /// The file or folder to share.
+    pub path: PathBuf,
+    /// The .torrent file to write; one that is there is replaced.
+    pub output: PathBuf,
+    /// What to put into it. `created_by` and `creation_date` are filled in where they are missing.
+    pub options: Options,
+}
+
+/// Makes the torrent. `out` is told what was made, `notes` (standard error) how far it is and what was left out.
+pub fn run(request: CreateRequest, out: &mut dyn Write, notes: &mut dyn Write) -> anyhow::Result<()> {
+    let CreateRequest { path, output, mut options } = request;
+    check_urls("--tracker", &options.trackers, &["http", "https", "udp"])?;
+    check_urls("--webseed", &options.webseeds, &["http", "https"])?;
+    options.created_by.get_or_insert_with(|| format!("unchoke/{}", env!("CARGO_PKG_VERSION")));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    options.creation_date = options.creation_date.or(i64::try_from(now).ok());
+
+    let watched = std::io::stderr().is_terminal();
+    let mut percent_told = None;
+    let created = create(&path, &options, &mut |done, all| {
+        let percent = done * 100 / all.max(1);
+        if watched && percent_told != Some(percent) {
+            percent_told = Some(percent);
+            // Progress is a courtesy: a closed standard error must not stop the work.
+            let _ = write!(notes, "\rhashing {percent} %").and_then(|()| notes.flush());
+        }
+    })?;
+    if watched {
+        let _ = writeln!(notes);
+    }
+    if !created.left_out.is_empty() {
+        let first = Untrusted::new(created.left_out[0].to_string_lossy());
+        let count = created.left_out.len();
+        let _ = writeln!(notes, "left out {count} entries whose name starts with a dot, such as {first}");
+    }
+    write_whole(&output, &created.torrent)
+        .with_context(|| format!("cannot write {}", Untrusted::new(output.to_string_lossy())))?;
+
+    let info = parse(Bytes::from(created.torrent))?.info;
+    let shown = Untrusted::new(output.to_string_lossy());
+    writeln!(
+        out,
+        "made {shown}: {}, {} pieces of {}",
+        info.kind.word(),
+        info.piece_count(),
+        size(info.piece_length.into())
+    )?;
+    if let Some(hash) = info.info_hash_v1 {
+        writeln!(out, "info-hash v1 {hash}")?;
+    }
+    if let Some(hash) = info.info_hash_v2 {
+        writeln!(out, "info-hash v2 {hash}")?;
+    }
+    Ok(())
+}
+
+fn check_urls(option: &str, urls: &[String], schemes: &[&str]) -> anyhow::Result<()> {
+    for url in urls {
+        let known = url::Url::parse(url).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host());
+        if !known {
+            bail!(
+                "{option} {}: give a URL that starts with {}",
+                redact_url(url),
+                schemes.join("://, ") + "://"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Writes beside the place and moves it there, so that nobody ever reads half a torrent.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metainfo::Kind;
+
+    #[test]
+    fn a_torrent_is_written_and_its_hashes_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, output) = (folder.path().join("data"), folder.path().join("t.torrent"));
+        std::fs::write(&path, [7; 50_000]).unwrap();
+        let options = Options {
+            kind: Kind::Hybrid,
+            trackers: vec!["udp://t.example:80".into()],
+            creation_date: Some(5),
+            ..Options::default()
+        };
+        let mut told = Vec::new();
+        let request = CreateRequest { path: path.clone(), output: output.clone(), options };
+        run(request.clone(), &mut told, &mut Vec::new()).unwrap();
+        let torrent = parse(Bytes::from(std::fs::read(&output).unwrap())).unwrap();
+        let told = String::from_utf8(told).unwrap();
+        assert!(told.contains(&torrent.info.info_hash_v1.unwrap().to_string()));
+        assert!(told.contains(&torrent.info.info_hash_v2.unwrap().to_string()));
+        assert!(torrent.created_by.unwrap().raw().starts_with("unchoke/"));
+
+        let bad = Options { webseeds: vec!["ftp://w.example/".into()], ..request.options };
+        let error =
+            run(CreateRequest { options: bad, ..request }, &mut Vec::new(), &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("--webseed"));
+        let nowhere =
+            CreateRequest { path, output: folder.path().join("no/t.torrent"), options: Options::default() };
+        assert!(
+            run(nowhere, &mut Vec::new(), &mut Vec::new()).unwrap_err().to_string().contains("cannot write")
+        );
+    }
+}
