@@ -236,6 +236,8 @@ fn put_metadata_head(out: &mut BytesMut, kind: u64, piece: u32, total_bytes: Opt
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -293,5 +295,14 @@ mod tests {
     fn donthave_has_four_bytes() {
         assert_eq!(decode_donthave(&encode_donthave(PieceIndex(70_000))), Ok(PieceIndex(70_000)));
         assert_eq!(decode_donthave(b"abc"), Err(MalformedExtension::Length(3)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_payload_panics(payload in "d(1:m|1:p|1:v|5:piece|8:msg_type|[dlie0-9:]){0,20}e.{0,8}") {
+            let payload = Bytes::from(payload.into_bytes());
+            let _ = ExtensionHandshake::decode(&payload);
+            let _ = MetadataMessage::decode(&payload);
+        }
     }
 }

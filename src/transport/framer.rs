@@ -118,7 +118,7 @@ impl Framer {
         if read >= self.offered.room.max(self.read_bytes / 2) {
             self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
             self.small_reads = 0;
-        } else if read < self.read_bytes / 4 {
+        } else if read < self.offered.room.min(self.read_bytes / 4) {
             self.small_reads += 1;
         } else {
             self.small_reads = 0;

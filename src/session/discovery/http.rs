@@ -203,12 +203,17 @@ fn came_from_public(url: &Url, response: &Response) -> bool {
 
 /// The cause at the bottom: what is above it only says that a request failed.
 fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    match error.source() {
-        Some(_) => cause.to_string(),
-        None => "the request failed".to_owned(),
+    let Some(mut cause) = error.source() else {
+        return "the request failed".to_owned();
+    };
+    let mut is_tls = false;
+    loop {
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        is_tls |= cause.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>());
+        match cause.source() {
+            Some(source) => cause = source,
+            None if is_tls => return format!("TLS failed: {cause}"),
+            None => return cause.to_string(),
+        }
     }
 }

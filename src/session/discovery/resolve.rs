@@ -1,17 +1,23 @@
 //! Host names to addresses, each in a task of its own, so that a resolver that hangs holds up one host only.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::time::Duration;
 
 use super::address::Allowed;
 use crate::inspect::{self, Semaphore};
 use crate::limits::RESOLVES_MAX;
 
+/// Asks the system for the addresses of a host and port.
+type Lookup = fn(String, u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
 /// Resolves names. Cloning gives another handle to the same bound.
 #[derive(Clone, Debug)]
 pub(super) struct Resolver {
     permits: Semaphore,
     wait: Duration,
+    system: Lookup,
 }
 
 /// A name that gave no address.
@@ -27,7 +33,9 @@ pub(super) enum ResolveError {
 
 impl Resolver {
     pub(super) fn new(wait: Duration) -> Self {
-        Self { permits: Semaphore::new("name lookups", RESOLVES_MAX), wait }
+        let system: Lookup =
+            |host, port| Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) });
+        Self { permits: Semaphore::new("name lookups", RESOLVES_MAX), wait, system }
     }
 
     /// The addresses of a host that may be asked.
@@ -50,12 +58,15 @@ impl Resolver {
 
     /// The lookup goes on when it is given up, as a system call cannot be taken back; it keeps its permit until then.
     async fn lookup_all(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, port)]);
+        }
         let failed = |cause: String| ResolveError::Failed { host: host.to_owned(), cause };
         let permit = self.permits.acquire().await;
-        let asked = host.to_owned();
+        let asked = (self.system)(host.to_owned(), port);
         let lookup = inspect::spawn(format!("resolve {host}"), async move {
             let _permit = permit;
-            tokio::net::lookup_host((asked, port)).await.map(Iterator::collect::<Vec<_>>)
+            asked.await
         });
         let addresses = lookup.await.map_err(|ended| failed(ended.to_string()))?;
         let addresses = addresses.map_err(|error| failed(error.to_string()))?;
@@ -78,5 +89,53 @@ impl reqwest::dns::Resolve for GuardedResolver {
             let addresses = resolver.lookup(name.as_str(), 0, allowed).await?;
             Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A system that hangs on one name and knows all others.
+    fn hanging_system(
+        host: String,
+        port: u16,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+        Box::pin(async move {
+            match host.as_str() {
+                "hangs.example" => std::future::pending().await,
+                "inside.example" => Ok(vec![SocketAddr::from(([10, 0, 0, 1], port))]),
+                _ => Ok(vec![SocketAddr::from(([1, 2, 3, 4], port))]),
+            }
+        })
+    }
+
+    fn resolver(wait: Duration) -> Resolver {
+        Resolver { system: hanging_system, ..Resolver::new(wait) }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_hangs_holds_up_no_other() {
+        let patient = resolver(Duration::from_secs(3600));
+        let mut hanging = Box::pin(patient.lookup("hangs.example", 1, Allowed::Any));
+        let other = Box::pin(patient.lookup("t.example", 80, Allowed::Any));
+        match futures_util::future::select(&mut hanging, other).await {
+            futures_util::future::Either::Right((found, _)) => {
+                assert_eq!(found, Ok(vec!["1.2.3.4:80".parse().unwrap()]));
+            }
+            futures_util::future::Either::Left((hung, _)) => panic!("it did not hang: {hung:?}"),
+        }
+        let impatient = resolver(Duration::from_millis(1));
+        let late = impatient.lookup("hangs.example", 1, Allowed::Any).await;
+        assert!(matches!(late, Err(ResolveError::TimedOut { .. })), "{late:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_name_resolves_to_decides_whether_it_is_asked() {
+        let resolver = resolver(Duration::from_secs(3600));
+        let blocked = resolver.lookup("inside.example", 80, Allowed::PublicOnly).await;
+        assert_eq!(blocked, Err(ResolveError::Blocked { host: "inside.example".to_owned() }));
+        assert!(resolver.lookup("inside.example", 80, Allowed::Any).await.is_ok());
+        assert!(resolver.lookup("169.254.169.254", 80, Allowed::Any).await.is_err());
     }
 }

@@ -198,6 +198,24 @@ async fn a_closed_port_is_named() {
 }
 
 #[tokio::test]
+async fn a_tls_failure_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 this is not https\r\n\r\n").await.unwrap();
+        // Held open until the client gives up, so that what it sees is the answer and not the end.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    let client = client(DiscoverySettings::default());
+    let outcome = client.announce(&format!("https://{host}/announce"), &request()).await;
+    assert!(
+        matches!(&outcome, Err(TrackerError::Network(why)) if why.starts_with("TLS failed")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
 async fn at_most_fifty_announces_are_under_way_and_none_is_lost() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/announce", listener.local_addr().unwrap());
