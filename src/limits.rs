@@ -432,3 +432,19 @@ pub const SELECTION_RANGES_MAX: usize = 10_000;
 
 /// Characters shown of a magnet parameter that was left out: enough to know it again, short enough for a line.
 pub const LEFT_OUT_CHARS_MAX: usize = 200;
+// ---- state store -------------------------------------------------------------------------------------------------
+
+/// Memory for the store's pages: the index of some thousand torrents; values are read once, at the start.
+pub const STORE_CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Largest value read back: the largest .torrent file that is accepted, with room for the fields around it.
+pub const STORE_VALUE_BYTES_MAX: usize = TORRENT_BYTES_MAX + 1024 * 1024;
+
+/// Requests that wait for the store's thread: a save of every torrent of a large list at once.
+pub const STORE_REQUESTS_MAX: usize = 4096;
+
+/// Changes joined into one commit: 2,000 take about 5 ms, beyond which the first one would wait for the last.
+pub const STORE_COMMIT_CHANGES_MAX: usize = 2000;
+
+/// Damaged store files kept beside each other; more mean a failing disk, which a person must look at.
+pub const DAMAGED_FILES_MAX: u32 = 1000;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
+use std::path::Path;
 
-use rustix::fs::fstat;
+use rustix::fs::{fstat, statvfs};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,14 @@ pub struct FileStamp {
     pub modified_s: i64,
     /// Nanoseconds of it.
     pub modified_ns: u32,
+}
+
+/// Bytes that this user may still write where `folder` is or will be; `None` where the system does not say.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let there = folder.ancestors().find(|path| path.exists())?;
+    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    let system = statvfs(there).ok()?;
+    system.f_bavail.checked_mul(system.f_frsize)
 }
 
 /// Makes the files that hold no byte, which no piece would ever make. Links of a torrent are not made.

@@ -304,6 +304,13 @@ fn a_job_that_panics_is_told_and_the_pool_goes_on() {
 }
 
 #[test]
+fn free_space_is_told_before_the_folder_is_made() {
+    let world = World::new();
+    assert!(super::free_bytes(&world.save_dir().join("deep")).is_some_and(|bytes| bytes > 0));
+    assert!(!world.save_dir().exists());
+}
+
+#[test]
 fn a_refused_job_is_answered() {
     let world = World::new();
     let (sender, receiver) = inspect::reply("refused");

@@ -1,0 +1,232 @@
+//! The values of the store and their bytes.
+//!
+//! A value is a version, the first bytes of a SHA-1 over its key and payload, and the payload in postcard. The key is
+//! in the checksum so that a value under another torrent's key is seen. A reader refuses versions newer than its own.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
+
+use crate::engine::io::ResumeRecord;
+use crate::limits::STORE_VALUE_BYTES_MAX;
+use crate::session::disk::FileStamp;
+use crate::units::{FileIndex, Rate, TorrentId};
+
+const VERSION: u8 = 1;
+const CHECKSUM_BYTES: usize = 8;
+const HEAD_BYTES: usize = 1 + CHECKSUM_BYTES;
+
+/// What a torrent was added from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SavedSource {
+    /// The bytes of its .torrent file.
+    Torrent(Vec<u8>),
+    /// A magnet whose metadata is not here yet.
+    Magnet(String),
+}
+
+/// A torrent of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedTorrent {
+    /// What it was added from.
+    pub source: SavedSource,
+    /// Its payload is saved into this folder.
+    pub save_dir: PathBuf,
+    /// Milliseconds since the Unix epoch when it was added; gives the order of the list.
+    pub added_unix_ms: u64,
+    /// Trackers beyond those of its source, each a tier of its own.
+    pub trackers: Vec<String>,
+}
+
+/// What is known of a torrent's progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedResume {
+    /// The engine's record.
+    pub record: ResumeRecord,
+    /// One stamp a file, taken after the sync that the record rests on.
+    pub stamps: Vec<Option<FileStamp>>,
+}
+
+/// A torrent as it comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its identity.
+    pub id: TorrentId,
+    /// What it is.
+    pub torrent: SavedTorrent,
+    /// Its progress; `None` where none was saved or it could not be read: everything is unknown.
+    pub resume: Option<SavedResume>,
+}
+
+/// Limits that were set by hand while the program ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedLimits {
+    /// Bytes per second from all peers.
+    pub down: Option<Rate>,
+    /// Bytes per second to all peers.
+    pub up: Option<Rate>,
+}
+
+/// Something that could not be read and was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// The torrent it belonged to, where that is known.
+    pub torrent: Option<TorrentId>,
+    /// What it was.
+    pub part: DamagedPart,
+    /// What is wrong, where it is kept and what happens now.
+    pub message: String,
+}
+
+/// What can be damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DamagedPart {
+    /// The whole file.
+    Database,
+    /// A torrent of the list.
+    Torrent,
+    /// A torrent's progress.
+    Resume,
+    /// The limits set by hand.
+    Limits,
+}
+
+/// Files of which the record says nothing that can be believed: another program changed, made or removed them since it
+/// was saved. Both lists have one entry a file; where their lengths differ nothing is believed.
+pub fn untrusted_files(saved: &[Option<FileStamp>], found: &[Option<FileStamp>]) -> BTreeSet<FileIndex> {
+    let same_list = saved.len() == found.len();
+    let differs = |index: &usize| !same_list || saved[*index] != found[*index];
+    (0..found.len())
+        .filter(differs)
+        .map(|index| FileIndex(u32::try_from(index).expect("files are bounded by FILES_MAX")))
+        .collect()
+}
+
+/// Why a value cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    TooShort,
+    TooLarge,
+    Newer(u8),
+    WrongChecksum,
+    WrongShape,
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TooShort => f.write_str("it is cut short"),
+            Self::TooLarge => f.write_str("it is too large"),
+            Self::Newer(version) => write!(f, "it was written by a newer unchoke (record version {version})"),
+            Self::WrongChecksum => f.write_str("its checksum is wrong"),
+            Self::WrongShape => f.write_str("its fields cannot be read"),
+        }
+    }
+}
+
+pub(super) fn encode<T: Serialize>(key: &[u8], value: &T) -> Vec<u8> {
+    let mut bytes = vec![0; HEAD_BYTES];
+    bytes[0] = VERSION;
+    let mut bytes = postcard::to_extend(value, bytes).expect("every type of the store has a postcard form");
+    let checksum = checksum(key, &bytes[HEAD_BYTES..]);
+    bytes[1..HEAD_BYTES].copy_from_slice(&checksum);
+    bytes
+}
+
+pub(super) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, Unreadable> {
+    if bytes.len() > STORE_VALUE_BYTES_MAX {
+        return Err(Unreadable::TooLarge);
+    }
+    let (head, payload) = bytes.split_at_checked(HEAD_BYTES).ok_or(Unreadable::TooShort)?;
+    // The version comes first: a newer one may have another kind of checksum.
+    if head[0] > VERSION {
+        return Err(Unreadable::Newer(head[0]));
+    }
+    if head[0] < VERSION || head[1..] != checksum(key, payload) {
+        return Err(Unreadable::WrongChecksum);
+    }
+    match postcard::take_from_bytes(payload) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) | Err(_) => Err(Unreadable::WrongShape),
+    }
+}
+
+fn checksum(key: &[u8], payload: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let digest: [u8; 20] = Sha1::new().chain_update(key).chain_update(payload).finalize().into();
+    *digest.first_chunk().expect("a SHA-1 has 20 bytes")
+}
+
+/// A [`SavedTorrent`] with its folder as bytes, which need not be UTF-8.
+#[derive(Serialize, Deserialize)]
+struct TorrentBytes {
+    source: SavedSource,
+    save_dir: Vec<u8>,
+    added_unix_ms: u64,
+    trackers: Vec<String>,
+}
+
+impl Serialize for SavedTorrent {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { source, save_dir, added_unix_ms, trackers } = self.clone();
+        let save_dir = save_dir.as_os_str().as_bytes().to_vec();
+        TorrentBytes { source, save_dir, added_unix_ms, trackers }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SavedTorrent {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let TorrentBytes { source, save_dir, added_unix_ms, trackers } =
+            TorrentBytes::deserialize(deserializer)?;
+        Ok(Self { source, save_dir: OsString::from_vec(save_dir).into(), added_unix_ms, trackers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn torrent() -> SavedTorrent {
+        SavedTorrent {
+            source: SavedSource::Torrent(b"d4:infoe".to_vec()),
+            save_dir: OsString::from_vec(b"/save/\xff".to_vec()).into(),
+            added_unix_ms: 1_700_000_000_123,
+            trackers: vec!["udp://t.example:80".to_owned()],
+        }
+    }
+
+    #[test]
+    fn values_come_back_and_every_cut_or_flipped_bit_is_seen() {
+        let bytes = encode(b"key", &torrent());
+        assert_eq!(decode::<SavedTorrent>(b"key", &bytes), Ok(torrent()));
+        assert_eq!(decode::<SavedTorrent>(b"other", &bytes), Err(Unreadable::WrongChecksum));
+        for length in 0..bytes.len() {
+            assert!(decode::<SavedTorrent>(b"key", &bytes[..length]).is_err(), "cut to {length}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode::<SavedTorrent>(b"key", &flipped).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_damage() {
+        let mut bytes = encode(b"key", &torrent());
+        bytes[0] = VERSION + 1;
+        assert_eq!(decode::<SavedTorrent>(b"key", &bytes), Err(Unreadable::Newer(VERSION + 1)));
+    }
+
+    #[test]
+    fn a_changed_new_or_removed_file_is_not_trusted() {
+        let stamp = |bytes| Some(FileStamp { bytes, modified_s: 5, modified_ns: 6 });
+        let saved = [stamp(1), stamp(2), None, stamp(4), None];
+        let found = [stamp(1), stamp(3), stamp(1), None, None];
+        assert_eq!(untrusted_files(&saved, &found), [1, 2, 3].map(FileIndex).into());
+        assert_eq!(untrusted_files(&saved[..2], &found[..1]), [FileIndex(0)].into());
+    }
+}
