@@ -208,12 +208,17 @@ fn innermost(error: &reqwest::Error) -> String {
     };
     let mut is_tls = false;
     loop {
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        is_tls |= cause.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>());
+        is_tls |= is_tls_error(cause);
         match cause.source() {
             Some(source) => cause = source,
             None if is_tls => return format!("TLS failed: {cause}"),
             None => return cause.to_string(),
         }
     }
+}
+
+/// IO errors wrap others without naming them as their source, and each other.
+fn is_tls_error(error: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls_error(inner))
 }
