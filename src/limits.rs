@@ -397,6 +397,9 @@ pub const DISK_THREADS_MIN: usize = 4;
 /// Most disk threads: beyond this a device queue gains nothing.
 pub const DISK_THREADS_MAX: usize = 16;
 
+/// Threads for syncs alone: one may hang for half a minute on a slow device while another disk is quick.
+pub const DISK_SYNC_THREADS: usize = 2;
+
 /// Jobs that wait for a disk thread. Payload is bounded by bytes; this bounds reads and checks, which carry none.
 pub const DISK_JOBS_MAX: usize = 16_384;
 

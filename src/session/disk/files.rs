@@ -76,7 +76,7 @@ pub(super) fn stamps(storage: &Storage) -> Result<Vec<Option<FileStamp>>, DiskEr
 
 /// Deletes the torrent's files, then the folders of its own that are left empty. Nothing else, whatever is there.
 pub(super) fn delete(storage: &Storage) -> Result<(), DiskError> {
-    storage.close_files();
+    storage.retire();
     let root = match storage.root(RootUse::Existing) {
         Err(error) if error.kind == DiskErrorKind::Missing => return Ok(()),
         result => result?,

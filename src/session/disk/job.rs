@@ -110,6 +110,13 @@ enum Task {
     Stamps(Done<Result<Vec<Option<FileStamp>>, DiskError>>),
 }
 
+/// Which threads do a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    Work,
+    Sync,
+}
+
 impl Job {
     /// Work on a piece.
     pub fn piece(storage: Arc<Storage>, work: PieceWork, done: impl FnOnce(Input) + Send + 'static) -> Self {
@@ -129,7 +136,8 @@ impl Job {
         Self { storage, task: Task::CreateEmpty(Box::new(done)) }
     }
 
-    /// Deletes the torrent's files and the folders that become empty. Submit it when no other job of it is under way.
+    /// Deletes the torrent's files and the folders that become empty. Writes that come later fail; submit it
+    /// when none is under way.
     pub fn delete(storage: Arc<Storage>, done: impl FnOnce(Result<(), DiskError>) + Send + 'static) -> Self {
         Self { storage, task: Task::Delete(Box::new(done)) }
     }
@@ -145,6 +153,13 @@ impl Job {
     /// Answers it with an error, undone.
     pub fn refuse(self, why: &str) {
         self.answer_failed(other(format!("the disk queue took no more work: {why}")));
+    }
+
+    pub(super) const fn lane(&self) -> Lane {
+        match self.task {
+            Task::Sync(_) => Lane::Sync,
+            Task::Piece(..) | Task::CreateEmpty(_) | Task::Delete(_) | Task::Stamps(_) => Lane::Work,
+        }
     }
 
     /// The torrent it belongs to.

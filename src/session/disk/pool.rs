@@ -1,4 +1,7 @@
 //! The threads that do the jobs.
+//!
+//! Syncs have threads and a queue of their own: a device may take half a minute over one, and reads and writes of
+//! other torrents must not stand behind it.
 
 use std::io;
 use std::num::NonZero;
@@ -6,26 +9,32 @@ use std::sync::Arc;
 
 use super::budget::DiskBudget;
 use super::handles::Handles;
-use super::job::Job;
+use super::job::{Job, Lane};
 use crate::inspect::{self, PushError, WorkQueue};
-use crate::limits::{DISK_JOBS_MAX, DISK_THREADS_MAX, DISK_THREADS_MIN};
+use crate::limits::{DISK_JOBS_MAX, DISK_SYNC_THREADS, DISK_THREADS_MAX, DISK_THREADS_MIN};
 
-/// A fixed number of threads behind one bounded queue. When it is dropped they finish what is queued and end.
+/// A fixed number of threads behind bounded queues. When it is dropped they finish what is queued and end.
 #[derive(Debug)]
 pub struct DiskPool {
-    queue: WorkQueue<Job>,
+    work: WorkQueue<Job>,
+    syncs: WorkQueue<Job>,
     budget: Arc<DiskBudget>,
     handles: Arc<Handles>,
 }
 
 impl DiskPool {
-    /// Starts the threads (at least one).
+    /// Starts the threads (at least one), and those for syncs.
     pub fn start(threads: usize) -> io::Result<Self> {
-        let queue = inspect::work_queue("disk jobs", DISK_JOBS_MAX);
-        let budget = Arc::new(DiskBudget::new());
-        let pool = Self { queue, budget, handles: Arc::new(Handles::new()) };
-        for number in 0..threads.max(1) {
-            Worker { number, queue: pool.queue.clone(), budget: Arc::clone(&pool.budget) }.start()?;
+        let pool = Self {
+            work: inspect::work_queue("disk jobs", DISK_JOBS_MAX),
+            syncs: inspect::work_queue("disk syncs", DISK_JOBS_MAX),
+            budget: Arc::new(DiskBudget::new()),
+            handles: Arc::new(Handles::new()),
+        };
+        let work = (0..threads.max(1)).map(|number| (format!("disk {number}"), &pool.work));
+        let syncs = (0..DISK_SYNC_THREADS).map(|number| (format!("disk sync {number}"), &pool.syncs));
+        for (name, queue) in work.chain(syncs) {
+            Worker { name, queue: queue.clone(), budget: Arc::clone(&pool.budget) }.start()?;
         }
         Ok(pool)
     }
@@ -42,7 +51,11 @@ impl DiskPool {
         let storage = Arc::clone(job.storage());
         storage.queue(bytes);
         self.budget.add(bytes);
-        self.queue.try_push(job).map_err(|error| {
+        let queue = match job.lane() {
+            Lane::Work => &self.work,
+            Lane::Sync => &self.syncs,
+        };
+        queue.try_push(job).map_err(|error| {
             storage.unqueue(bytes);
             self.budget.remove(bytes);
             match error {
@@ -64,21 +77,21 @@ impl DiskPool {
 
 impl Drop for DiskPool {
     fn drop(&mut self) {
-        self.queue.close();
+        self.work.close();
+        self.syncs.close();
     }
 }
 
 /// One thread. If a job panics the thread ends, so that the panic is seen, and another takes its place.
 struct Worker {
-    number: usize,
+    name: String,
     queue: WorkQueue<Job>,
     budget: Arc<DiskBudget>,
 }
 
 impl Worker {
     fn start(self) -> io::Result<()> {
-        let name = format!("disk {}", self.number);
-        inspect::spawn_thread(name, move || self.work()).map(drop)
+        inspect::spawn_thread(self.name.clone(), move || self.work()).map(drop)
     }
 
     fn work(self) {
@@ -98,7 +111,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let next =
-                Self { number: self.number, queue: self.queue.clone(), budget: Arc::clone(&self.budget) };
+                Self { name: self.name.clone(), queue: self.queue.clone(), budget: Arc::clone(&self.budget) };
             // Where the system gives no thread the others of the pool go on.
             drop(next.start());
         }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Mode, OFlags, Stat, fdatasync, fstat, fsync};
@@ -48,6 +48,8 @@ pub struct Storage {
     device: OnceLock<u64>,
     unsynced: Lock<Unsynced>,
     queued_bytes: AtomicU64,
+    /// Set when its data was asked to be deleted: a write that comes late must not make files again.
+    deleted: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +70,7 @@ impl Storage {
             device: OnceLock::new(),
             unsynced: Lock::new("files to sync of a torrent", Unsynced::default()),
             queued_bytes: AtomicU64::new(0),
+            deleted: AtomicBool::new(false),
         }
     }
 
@@ -96,6 +99,12 @@ impl Storage {
     pub(super) fn waits_for_sync(&self) -> (usize, usize) {
         let unsynced = self.unsynced.lock();
         (unsynced.files.len(), unsynced.folders.len())
+    }
+
+    /// Closes its files and lets none be written any more.
+    pub(super) fn retire(&self) {
+        self.deleted.store(true, Relaxed);
+        self.close_files();
     }
 
     pub(super) fn queue(&self, bytes: u64) {
@@ -202,6 +211,9 @@ impl Storage {
             Access::Read => {
                 let root = self.root(RootUse::Existing)?;
                 beneath::open_file(root.as_fd(), &parts, access).map_err(failed)
+            }
+            Access::Write if self.deleted.load(Relaxed) => {
+                Err(other(format!("writing {}: the torrent's data was deleted", self.path(file).display())))
             }
             Access::Write => {
                 let root = self.root(RootUse::Create)?;

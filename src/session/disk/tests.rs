@@ -251,6 +251,7 @@ fn deleting_takes_the_torrents_own_files_and_folders_alone() {
     let left: Vec<_> =
         fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["mine.txt"]);
+    assert_eq!(kind(&world.store(0)), DiskErrorKind::Other, "a late piece makes no file again");
     fs::remove_file(world.path("mine.txt")).unwrap();
     world.ask(Job::delete).unwrap();
     assert!(!world.path("").exists());
@@ -279,6 +280,20 @@ fn a_sync_takes_all_that_was_stored_and_is_then_at_rest() {
     assert_eq!(world.storage.waits_for_sync(), (3, 3));
     world.ask(Job::sync).unwrap();
     assert_eq!(world.storage.waits_for_sync(), (0, 0));
+}
+
+#[test]
+fn reads_and_writes_go_on_while_syncs_hang() {
+    let world = World::new();
+    let gate = inspect::work_queue::<()>("gate of the hanging syncs", 1);
+    for _ in 0..8 {
+        let gate = gate.clone();
+        let hanging = Job::sync(Arc::clone(&world.storage), move |_| assert!(gate.pop_blocking().is_none()));
+        world.pool.submit(hanging).unwrap();
+    }
+    world.store_all();
+    assert_eq!(world.read(0, 0, 10).unwrap(), world.payload[..10]);
+    gate.close();
 }
 
 #[test]

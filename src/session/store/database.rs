@@ -50,7 +50,7 @@ impl Store {
     pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
         let path = state_dir.join(FILE_NAME);
         let mut store = Self { path, database: None, set_aside: None };
-        match open_database(&store.path) {
+        match open_database(&store.path, Missing::Create) {
             Ok(database) => store.database = Some(database),
             Err(OpenError::Store(error)) => return Err(error),
             Err(OpenError::Unreadable(why)) => {
@@ -62,7 +62,7 @@ impl Store {
                     kept.display()
                 );
                 store.set_aside = Some(Damaged { torrent: None, part: DamagedPart::Database, message });
-                store.reopen()?;
+                store.reopen(Missing::Create)?;
             }
         }
         store.make_tables()?;
@@ -187,7 +187,8 @@ impl Store {
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
         if self.database.is_none() {
-            self.reopen()?;
+            // Not made anew here: a list that vanished must not be replaced by an empty one in silence.
+            self.reopen(Missing::Refuse)?;
         }
         let database = self.database.as_ref().expect("it was opened just now");
         let result = work(database);
@@ -197,8 +198,8 @@ impl Store {
         result.map_err(|error| StoreError::failed(attempt, &self.path, error))
     }
 
-    fn reopen(&mut self) -> Result<(), StoreError> {
-        let opened = open_database(&self.path);
+    fn reopen(&mut self, missing: Missing) -> Result<(), StoreError> {
+        let opened = open_database(&self.path, missing);
         self.database = Some(opened.map_err(|error| match error {
             OpenError::Store(error) => error,
             OpenError::Unreadable(why) => StoreError::Failed {
@@ -254,11 +255,23 @@ enum OpenError {
     Unreadable(String),
 }
 
-fn open_database(path: &Path) -> Result<Database, OpenError> {
+/// What becomes of a file that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    Create,
+    Refuse,
+}
+
+fn open_database(path: &Path, missing: Missing) -> Result<Database, OpenError> {
     // The check reads the whole file, so that damage is met here and not, as a panic, in the middle of a run.
     // The file is this user's alone: .torrent files hold passkeys.
     let open = || {
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        OpenOptions::new()
+            .write(true)
+            .create(missing == Missing::Create)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
         Database::builder().set_cache_size(STORE_CACHE_BYTES).set_check_integrity_on_open(true).create(path)
     };
     let opened = catch_unwind(AssertUnwindSafe(open))

@@ -159,6 +159,23 @@ fn wherever_a_store_is_cut_or_spoiled_a_store_opens_and_invents_nothing() {
 }
 
 #[test]
+fn after_a_failure_the_old_state_is_there_and_saving_works_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = filled(dir.path());
+    let away = dir.path().join("away");
+    // As after an IO error: closed, and the next call opens it again.
+    store.database = None;
+    fs::rename(&store.path, &away).unwrap();
+    let change = [Change::PutTorrent(id(9), Box::new(torrent(9)))];
+    let error = store.apply(&change).unwrap_err();
+    assert_eq!(error.as_disk_error().kind, crate::engine::io::DiskErrorKind::Missing, "{error}");
+    assert!(!store.path.exists(), "no empty list in place of the lost one");
+    fs::rename(&away, &store.path).unwrap();
+    store.apply(&change).unwrap();
+    assert_eq!(store.load_all().unwrap().0.len(), 4);
+}
+
+#[test]
 fn a_store_in_use_is_not_damaged() {
     let dir = tempfile::tempdir().unwrap();
     let _first = filled(dir.path());
