@@ -26,3 +26,6 @@ pub use magnet::{Magnet, MagnetError};
 pub use parse::{Metainfo, parse, parse_info};
 pub use path::SafePath;
 pub use verify::PieceHasher;
+
+#[cfg(test)]
+mod tests;

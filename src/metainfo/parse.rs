@@ -13,6 +13,7 @@ use super::info::{File, Info, Kind};
 use super::path::safe_part;
 use super::scan::scan;
 use super::unique::make_unique;
+use super::v2::LoneFile;
 use super::{read, v1, v2};
 use crate::contract::Untrusted;
 use crate::limits::{
@@ -141,25 +142,18 @@ fn read_info(raw: Bytes) -> Result<Info, MetainfoError> {
     let name = name.ok_or(MetainfoError::MissingName { of: "the torrent has none" })?;
     let own_name = Some(safe_part(name)).filter(|name| !name.is_empty());
     // As in libtorrent, the info-hash may name a folder, but a lone file must have a name of its own.
-    if own_name.is_none() && kind == Kind::V1 && !files.is_some_and(read::is_list) {
+    let list = files.filter(|files| read::is_list(files));
+    if own_name.is_none() && kind == Kind::V1 && list.is_none() {
         return Err(MetainfoError::MissingName { of: "nothing of the torrent's name is usable" });
     }
     let name = own_name
         .or_else(|| info_hash_v1.map(|hash| hash.to_string()))
         .or_else(|| info_hash_v2.map(|hash| hash.to_string()))
         .unwrap_or_default();
-    let v1_files = || match files.filter(|files| read::is_list(files)) {
-        Some(files) => v1::read_files(files, &name),
-        None => v1::read_single(length, &name),
-    };
-    let v2_files = || v2::read_tree(tree.ok_or(MetainfoError::MissingFileTree)?, &name);
-    let mut files = match kind {
-        Kind::V1 => side_by_side(v1_files()?)?,
-        Kind::V2 => piece_aligned(v2_files()?, piece_length)?,
-        Kind::Hybrid => {
-            let tree = v2_files()?;
-            joined(side_by_side(v1_files()?)?, tree, piece_length)?
-        }
+    let mut files = read_files(kind, FileFields { list, length, tree }, &name, piece_length)?;
+    let name = match files.as_slice() {
+        [file] if file.path.parts().count() == 1 => file.path.to_string(),
+        _ => name,
     };
     let piece_count = count_pieces(&files, piece_length)?;
     let pieces = match kind {
@@ -187,6 +181,37 @@ fn read_info(raw: Bytes) -> Result<Info, MetainfoError> {
         piece_count,
         raw,
     })
+}
+
+/// The entries of an info dictionary that describe its files.
+struct FileFields<'a> {
+    list: Option<&'a [u8]>,
+    length: Option<&'a [u8]>,
+    tree: Option<&'a [u8]>,
+}
+
+/// The files with their offsets, the two halves of a hybrid joined.
+fn read_files(
+    kind: Kind,
+    fields: FileFields<'_>,
+    name: &str,
+    piece_length: u32,
+) -> Result<Vec<File>, MetainfoError> {
+    let FileFields { list, length, tree } = fields;
+    let v1_files = || match list {
+        Some(list) => v1::read_files(list, name),
+        None => v1::read_single(length, name),
+    };
+    let lone = if list.is_some() { LoneFile::IsInAFolder } else { LoneFile::IsTheTorrent };
+    let v2_files = || v2::read_tree(tree.ok_or(MetainfoError::MissingFileTree)?, name, lone);
+    match kind {
+        Kind::V1 => side_by_side(v1_files()?),
+        Kind::V2 => piece_aligned(v2_files()?, piece_length),
+        Kind::Hybrid => {
+            let tree = v2_files()?;
+            joined(side_by_side(v1_files()?)?, tree, piece_length)
+        }
+    }
 }
 
 fn read_kind(raw: &[u8], version: Option<&[u8]>, pieces: Option<&[u8]>) -> Result<Kind, MetainfoError> {

@@ -14,8 +14,17 @@ use super::v1::{Attributes, file_bytes, read_target};
 use crate::limits::FILES_MAX;
 use crate::units::FileIndex;
 
+/// What a tree of one file, at its top, means: it cannot say by itself whether there is a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LoneFile {
+    /// The file is the torrent, and gives it its name.
+    IsTheTorrent,
+    /// It is in the torrent's folder, as the v1 half says.
+    IsInAFolder,
+}
+
 /// The files of `file tree` in its order. Offsets are not set yet.
-pub(super) fn read_tree(raw: &[u8], name: &str) -> Result<Vec<File>, MetainfoError> {
+pub(super) fn read_tree(raw: &[u8], name: &str, lone: LoneFile) -> Result<Vec<File>, MetainfoError> {
     let mut tree = Tree { name, folders: Vec::new(), files: Vec::new(), single: None, failed: None };
     let whole = read::visit(raw, Folder(&mut tree)).is_some();
     match tree.failed {
@@ -23,8 +32,9 @@ pub(super) fn read_tree(raw: &[u8], name: &str) -> Result<Vec<File>, MetainfoErr
         None if !whole => Err(MetainfoError::InvalidFileEntry { what: "'file tree' is not a tree" }),
         None if tree.files.is_empty() => Err(MetainfoError::NoFiles),
         None => {
-            // One file alone at the top is the torrent itself; its folder would have the torrent's name.
-            if let (Some(part), [file]) = (tree.single, tree.files.as_mut_slice()) {
+            if let (LoneFile::IsTheTorrent, Some(part), [file]) =
+                (lone, tree.single, tree.files.as_mut_slice())
+            {
                 file.path = SafePath::from_parts([part]);
             }
             Ok(tree.files)

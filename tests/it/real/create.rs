@@ -16,13 +16,14 @@ print(info.info_hashes().v1, info.info_hashes().v2, info.piece_length(), info.nu
 ";
 
 /// Trees by name: paths with sizes. Pieces have 32 KiB.
-const TREES: [(&str, &[(&str, usize)]); 6] = [
+const TREES: [(&str, &[(&str, usize)]); 7] = [
+    ("one in folder", &[("a", 40_000)]),
     ("single.bin", &[("", 100_000)]),
     ("tiny", &[("", 1)]),
     ("nested", &[("a/b/c/d.bin", 70_000), ("a/b/e", 16_384), ("z", 5)]),
     ("empties", &[("0", 0), ("1", 40_000), ("2", 0), ("3", 10), ("4", 0)]),
     ("borders", &[("a", 32_767), ("b", 32_768), ("c", 32_769), ("d", 65_536), ("e", 65_537), ("f", 16_385)]),
-    ("only one in folder", &[("sub dir/ä ö.txt", 33_000)]),
+    ("one in folders", &[("sub dir/ä ö.txt", 33_000)]),
 ];
 
 #[test]
