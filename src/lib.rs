@@ -9,4 +9,5 @@ pub mod limits;
 pub mod metainfo;
 pub mod session;
 pub mod transport;
+pub mod tui;
 pub mod units;

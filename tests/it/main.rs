@@ -9,4 +9,5 @@ mod cli_args;
 mod cli_errors;
 mod metainfo_corpora;
 mod real;
+mod screens;
 mod trackers;

@@ -1,0 +1,128 @@
+//! What lies over the screen and takes the keys: adding, questions, the sort menu, the help.
+//!
+//! At most one is open. Each file holds the state of one dialog and how it is drawn; what its keys do is in `update`.
+
+mod add;
+mod help;
+mod question;
+mod sort;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+pub use add::{AddChoice, AddDialog, AddField, AddStep, in_home, plain_request};
+pub use help::{HelpDialog, lines as help_lines};
+pub use question::RemoveDialog;
+
+use super::keymap::Context;
+use super::model::Model;
+use super::theme::Role;
+use super::widgets::{Look, Scroll, Span};
+
+/// The dialog that is open.
+#[derive(Debug)]
+pub enum Dialog {
+    /// Adding a torrent.
+    Add(Box<AddDialog>),
+    /// Whether to remove torrents.
+    Remove(RemoveDialog),
+    /// Whether to quit while this many torrents transfer.
+    Quit {
+        /// How many.
+        transferring: usize,
+    },
+    /// What to sort by.
+    Sort(Scroll),
+    /// The keys.
+    Help(HelpDialog),
+}
+
+impl Dialog {
+    /// The contexts that hold in it, innermost first.
+    pub fn contexts(&self) -> Vec<Context> {
+        match self {
+            Self::Add(add) => match &add.step {
+                AddStep::Source { .. } => vec![Context::Text, Context::Anywhere],
+                AddStep::Reading { .. } => vec![Context::AddReading, Context::Anywhere],
+                AddStep::Choice(choice) => match choice.field {
+                    AddField::Files => vec![
+                        Context::AddFiles,
+                        Context::AddChoice,
+                        Context::Tree,
+                        Context::Marks,
+                        Context::Rows,
+                        Context::Anywhere,
+                    ],
+                    AddField::Folder => vec![Context::AddChoice, Context::Text, Context::Anywhere],
+                },
+            },
+            Self::Remove(remove) => vec![remove.context(), Context::Anywhere],
+            Self::Quit { .. } => vec![Context::Question, Context::Anywhere],
+            Self::Sort(_) => vec![Context::SortMenu, Context::Rows, Context::Anywhere],
+            Self::Help(_) => vec![Context::Help, Context::Rows, Context::Anywhere],
+        }
+    }
+}
+
+/// Draws the open dialog; where the text cursor is, if it has one.
+pub fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
+    match model.dialog.as_ref()? {
+        Dialog::Add(add) => add::draw(model, add, buffer),
+        Dialog::Remove(remove) => {
+            question::draw_remove(model, remove, buffer);
+            None
+        }
+        Dialog::Quit { transferring } => {
+            question::draw_quit(model, *transferring, buffer);
+            None
+        }
+        Dialog::Sort(scroll) => {
+            sort::draw(model, scroll, buffer);
+            None
+        }
+        Dialog::Help(help) => {
+            help::draw(model, help, buffer);
+            None
+        }
+    }
+}
+
+/// An empty box with a title in its upper edge.
+fn frame(look: &Look, buffer: &mut Buffer, area: Rect, title: &str) {
+    look.clear(buffer, area, Role::Text);
+    if area.width < 2 || area.height < 2 {
+        return;
+    }
+    let [corners, edge, side] = match look.glyph("unicode", "ascii") {
+        "unicode" => [["┌", "┐", "└", "┘"], ["─"; 4], ["│"; 4]],
+        _ => [["+"; 4], ["-"; 4], ["|"; 4]],
+    };
+    let inner = edge[0].repeat(usize::from(area.width - 2));
+    let row = |y: u16| Rect { y, height: 1, ..area };
+    let edges = |left: &str, right: &str| [Span::new(format!("{left}{inner}{right}"), Role::Border)];
+    look.line(buffer, row(area.y), &edges(corners[0], corners[1]));
+    look.line(buffer, row(area.bottom() - 1), &edges(corners[2], corners[3]));
+    for y in area.y + 1..area.bottom() - 1 {
+        look.line(buffer, row(y), &[Span::new(side[0], Role::Border)]);
+        look.line(
+            buffer,
+            Rect { x: area.right() - 1, y, width: 1, height: 1 },
+            &[Span::new(side[0], Role::Border)],
+        );
+    }
+    let title_area = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..row(area.y) };
+    look.line(buffer, title_area, &[Span::new(format!(" {title} "), Role::Title)]);
+}
+
+/// Draws lines inside a frame, as far as they have room.
+fn body(look: &Look, buffer: &mut Buffer, area: Rect, lines: &[Vec<Span>]) {
+    let inner = Rect {
+        x: area.x + 2,
+        y: area.y + 1,
+        width: area.width.saturating_sub(4),
+        height: area.height.saturating_sub(2),
+    };
+    for (row, line) in inner.rows().zip(lines) {
+        look.line(buffer, row, line);
+    }
+}

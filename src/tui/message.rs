@@ -1,0 +1,98 @@
+//! What comes into the model and what goes out of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ratatui::crossterm::event::KeyEvent;
+
+use crate::contract::{Answer, Command, Event, Refusal, Snapshot};
+
+/// Something that the model takes notice of.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// A key.
+    Key(KeyEvent),
+    /// Pasted text, as one.
+    Paste(String),
+    /// The screen has this size now.
+    Resize(Size),
+    /// How things stand.
+    Snapshot(Arc<Snapshot>),
+    /// Something happened.
+    Event(Event),
+    /// A command was carried out or refused.
+    Answered {
+        /// What it was for.
+        purpose: Purpose,
+        /// What came of it.
+        result: Result<Answer, Refusal>,
+    },
+    /// This much time has passed since the screen was opened.
+    Tick(Duration),
+}
+
+/// Columns and rows of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+/// Something that the runtime does for the model.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Ask the engine; the answer comes back with its purpose.
+    Ask {
+        /// What for.
+        purpose: Purpose,
+        /// What.
+        command: Command,
+    },
+    /// Put text into the clipboard of the user's terminal.
+    Copy(String),
+    /// Draw everything anew.
+    Repaint,
+    /// Give the terminal back to the shell until it continues us.
+    Suspend,
+    /// Leave.
+    Quit,
+}
+
+/// What a command was sent for: it decides what its answer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The user's command, said to have been done by this message.
+    Tell(Done),
+    /// The file choice of the add dialog with this number.
+    Preview {
+        /// The dialog that asked; a later one is not to take its answer.
+        dialog: u64,
+    },
+    /// Adding a torrent.
+    Add,
+    /// The detail of the selected torrent.
+    Watch,
+    /// New limits.
+    Limits,
+}
+
+/// A command that is told when it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Transfers stopped.
+    Paused,
+    /// Transfers go on.
+    Resumed,
+    /// Gone from the list.
+    Removed,
+    /// Gone from the list and the disk.
+    Deleted,
+    /// Files have another priority.
+    PrioritySet,
+    /// The check has begun.
+    Verifying,
+    /// Trackers are being asked.
+    Announced,
+}

@@ -1,0 +1,264 @@
+//! Pieces: counts, a map scaled to the screen, and the runs in words.
+//!
+//! A cell of the map shows the most telling state of the pieces it stands for, so a single missing piece among ten
+//! thousand is still seen. Every state has a glyph of its own: the map reads without colour.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{pane_role, quiet, rows, say, split_heading};
+use crate::contract::{Blocked, PieceCounts, PieceRun, Priority, TorrentDetail};
+use crate::tui::layout;
+use crate::tui::model::Model;
+use crate::tui::text::{self, heading};
+use crate::tui::theme::Role;
+use crate::tui::widgets::{Cell, Column, FittedColumn, Look, Span, draw_heading, draw_row, fit};
+
+/// What a cell of the map shows, from the least telling to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum MapCell {
+    Have,
+    Unwanted,
+    Low,
+    Normal,
+    High,
+    Unknown,
+    Checking,
+    Partial,
+    Requested,
+    NoSource,
+}
+
+impl MapCell {
+    const ALL: [Self; 10] = [
+        Self::Have,
+        Self::Partial,
+        Self::Requested,
+        Self::Checking,
+        Self::Unknown,
+        Self::High,
+        Self::Normal,
+        Self::Low,
+        Self::Unwanted,
+        Self::NoSource,
+    ];
+
+    fn of(run: &PieceRun) -> Self {
+        match run {
+            PieceRun { have: true, .. } => Self::Have,
+            PieceRun { checking: true, .. } => Self::Checking,
+            PieceRun { blocked: Some(Blocked::NoSource), .. } => Self::NoSource,
+            PieceRun { requested: true, .. } => Self::Requested,
+            PieceRun { partial: true, .. } => Self::Partial,
+            PieceRun { priority: Priority::Off, .. } => Self::Unwanted,
+            PieceRun { unknown: true, .. } => Self::Unknown,
+            PieceRun { priority: Priority::Low, .. } => Self::Low,
+            PieceRun { priority: Priority::Normal, .. } => Self::Normal,
+            PieceRun { priority: Priority::High, .. } => Self::High,
+        }
+    }
+
+    fn glyph(self, look: &Look) -> &'static str {
+        match self {
+            Self::Have => look.glyph("█", "#"),
+            Self::Partial => look.glyph("▄", "+"),
+            Self::Requested => ">",
+            Self::Checking => "c",
+            Self::Unknown => "?",
+            Self::High => "^",
+            Self::Normal => "-",
+            Self::Low => "_",
+            Self::Unwanted => look.nothing(),
+            Self::NoSource => "x",
+        }
+    }
+
+    fn role(self) -> Role {
+        match self {
+            Self::Have => Role::Good,
+            Self::Partial | Self::Requested => Role::Active,
+            Self::Checking | Self::Unknown => Role::Waiting,
+            Self::High => Role::High,
+            Self::Normal => Role::Text,
+            Self::Low => Role::Low,
+            Self::Unwanted => Role::Off,
+            Self::NoSource => Role::Error,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Have => text::MAP_HAVE,
+            Self::Partial => text::MAP_PARTIAL,
+            Self::Requested => text::MAP_REQUESTED,
+            Self::Checking => text::MAP_CHECKING,
+            Self::Unknown => text::MAP_UNKNOWN,
+            Self::High => text::MAP_HIGH,
+            Self::Normal => text::MAP_NORMAL,
+            Self::Low => text::MAP_LOW,
+            Self::Unwanted => text::MAP_UNWANTED,
+            Self::NoSource => text::MAP_NO_SOURCE,
+        }
+    }
+}
+
+/// The map of `runs` in at most `room` cells: one a piece where they fit, else each cell stands for several.
+pub(super) fn map(runs: &[PieceRun], room: usize) -> Vec<MapCell> {
+    let total: u64 = runs.iter().map(|run| u64::from(run.length)).sum();
+    let cells = total.min(room as u64);
+    if cells == 0 {
+        return Vec::new();
+    }
+    let cell_of = |piece: u64| usize::try_from(piece * cells / total).unwrap_or(usize::MAX);
+    let mut map = vec![MapCell::Have; usize::try_from(cells).unwrap_or(0)];
+    let mut start = 0;
+    for run in runs.iter().filter(|run| run.length > 0) {
+        let end = start + u64::from(run.length);
+        let shown = MapCell::of(run);
+        for cell in &mut map[cell_of(start)..=cell_of(end - 1)] {
+            *cell = shown.max(*cell);
+        }
+        start = end;
+    }
+    map
+}
+
+#[derive(Clone, Copy)]
+enum Field {
+    Start,
+    Length,
+    Priority,
+    State,
+    Blocked,
+}
+
+const FIELDS: [Field; 5] = [Field::Start, Field::Length, Field::Priority, Field::State, Field::Blocked];
+
+const COLUMNS: [Column; 5] = [
+    Column::number(heading::START, 7, 0),
+    Column::number(heading::LENGTH, 7, 0),
+    Column::words(heading::PRIORITY, 6, 2),
+    Column::growing(heading::STATE, 12, 36, 0),
+    Column::growing(heading::BLOCKED, 23, 40, 1),
+];
+
+/// Draws the pieces pane.
+pub(super) fn draw(
+    model: &Model,
+    detail: &TorrentDetail,
+    counts: &PieceCounts,
+    buffer: &mut Buffer,
+    area: Rect,
+) {
+    let look = &model.look;
+    if detail.runs.is_empty() {
+        return say(look, buffer, area, text::NO_PIECES);
+    }
+    let parts = layout::pieces(area);
+    let said = text::piece_counts(counts, detail.piece_length, detail.rarest_availability);
+    look.line(buffer, parts.counts, &[Span::new(format!(" {said}"), Role::Text)]);
+    draw_map(look, buffer, parts.map, &detail.runs);
+    draw_legend(look, buffer, parts.legend);
+    let (heading, area) = split_heading(parts.runs);
+    let fitted = fit(&COLUMNS, area.width, 0);
+    draw_heading(look, buffer, heading, &COLUMNS, &fitted, None);
+    let page = usize::from(area.height);
+    rows(area, model.pane.rows.seen(detail.runs.len(), page), |row, area| {
+        let Some(run) = detail.runs.get(row) else { return };
+        let ground = (row == model.pane.rows.at()).then(|| pane_role(model));
+        draw_row(look, buffer, area, &COLUMNS, &fitted, ground, |place| cell(look, run, place));
+    });
+}
+
+fn draw_map(look: &Look, buffer: &mut Buffer, area: Rect, runs: &[PieceRun]) {
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let cells = map(runs, usize::from(area.width) * usize::from(area.height));
+    for (row, cells) in area.rows().zip(cells.chunks(usize::from(area.width).max(1))) {
+        // Neighbours of one state are one span: a map is drawn in few writes.
+        let spans: Vec<Span> = cells
+            .chunk_by(|a, b| a == b)
+            .map(|same| Span::new(same[0].glyph(look).repeat(same.len()), same[0].role()))
+            .collect();
+        look.line(buffer, row, &spans);
+    }
+}
+
+fn draw_legend(look: &Look, buffer: &mut Buffer, area: Rect) {
+    let mut lines = vec![Vec::new()];
+    let mut used = 0;
+    for state in MapCell::ALL {
+        let entry = [
+            Span::new(format!(" {}", state.glyph(look)), state.role()),
+            Span::new(format!(" {} ", state.word()), Role::Quiet),
+        ];
+        let columns: usize = entry.iter().map(Span::width).sum();
+        if used + columns > usize::from(area.width) {
+            lines.push(Vec::new());
+            used = 0;
+        }
+        used += columns;
+        if let Some(line) = lines.last_mut() {
+            line.extend(entry);
+        }
+    }
+    for (row, line) in area.rows().zip(&lines) {
+        look.line(buffer, row, line);
+    }
+}
+
+fn cell(look: &Look, run: &PieceRun, place: FittedColumn) -> Cell {
+    match FIELDS[place.index] {
+        Field::Start => Cell::new(run.start.0.to_string(), Role::Text),
+        Field::Length => Cell::new(run.length.to_string(), Role::Text),
+        Field::Priority => {
+            let role = if run.priority == Priority::High { Role::High } else { Role::Quiet };
+            Cell::new(text::priority(run.priority), role)
+        }
+        Field::State => {
+            let shown = MapCell::of(run);
+            Cell::new(format!("{} {}", shown.glyph(look), text::run_state(run)), shown.role())
+        }
+        Field::Blocked => match run.blocked {
+            Some(blocked) => {
+                let role = if blocked == Blocked::NoSource { Role::Error } else { Role::Quiet };
+                Cell::new(text::blocked(blocked), role)
+            }
+            None => quiet(look),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::PieceIndex;
+
+    fn run(length: u32, have: bool) -> PieceRun {
+        PieceRun {
+            start: PieceIndex(0),
+            length,
+            priority: Priority::Normal,
+            have,
+            partial: false,
+            checking: false,
+            unknown: false,
+            requested: false,
+            blocked: None,
+        }
+    }
+
+    #[test]
+    fn a_single_missing_piece_is_seen_in_any_scale() {
+        for room in 1..200 {
+            let cells = map(&[run(50_000, true), run(1, false), run(49_999, true)], room);
+            assert_eq!(cells.len(), room);
+            assert_eq!(cells.iter().filter(|cell| **cell == MapCell::Normal).count(), 1);
+        }
+    }
+
+    #[test]
+    fn few_pieces_take_one_cell_each() {
+        assert_eq!(map(&[run(2, true), run(1, false)], 80), [MapCell::Have, MapCell::Have, MapCell::Normal]);
+        assert!(map(&[], 80).is_empty() && map(&[run(3, true)], 0).is_empty());
+    }
+}

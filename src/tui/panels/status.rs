@@ -1,0 +1,158 @@
+//! The lines at the top and the bottom: totals, what is to be said of the selected torrent, messages and hints.
+
+use std::collections::BTreeMap;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::torrents::state_role;
+use crate::contract::{Severity, TorrentState};
+use crate::tui::model::{Focus, Model, Picture, Tab};
+use crate::tui::theme::Role;
+use crate::tui::widgets::{LineInput, Look, Span};
+use crate::tui::{format, text};
+use crate::units::Rate;
+
+/// Rates, limits, free disk, port and counts.
+pub(in crate::tui) fn totals(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    look.clear(buffer, area, Role::Bar);
+    let engine = &model.snapshot.engine;
+    let limits = model.limits();
+    let mut parts = vec![
+        vec![Span::new(" ", Role::Bar)],
+        rate_and_limit(text::DOWN, engine.down_bps, limits.down, Role::Down),
+        rate_and_limit(text::UP, engine.up_bps, limits.up, Role::Up),
+        vec![Span::new(text::torrents(model.snapshot.torrents.len()), Role::Bar)],
+    ];
+    if let Some(free) = engine.disk_free_bytes {
+        parts.push(vec![Span::new(format!("{} {}", format::bytes(free), text::FREE), Role::Bar)]);
+    }
+    if engine.listen_port > 0 {
+        parts.push(vec![Span::new(format!("{} {}", text::PORT, engine.listen_port), Role::Bar)]);
+    }
+    if engine.disk_queue_bytes > 0 {
+        let queue = format!("{} {}", format::bytes(engine.disk_queue_bytes), text::DISK_QUEUE);
+        parts.push(vec![Span::new(queue, Role::Bar)]);
+    }
+    for (state, number) in counts(model) {
+        parts.push(vec![Span::new(format!("{number} {}", text::state(state)), Role::Bar)]);
+    }
+    draw_parts(look, buffer, area, parts);
+}
+
+/// Draws groups side by side; a group that has no room in full is left out, and so are those after it.
+fn draw_parts(look: &Look, buffer: &mut Buffer, area: Rect, parts: Vec<Vec<Span>>) {
+    let mut line: Vec<Span> = Vec::new();
+    let mut used = 0;
+    for (at, part) in parts.into_iter().enumerate() {
+        let gap = if at > 1 { 3 } else { 0 };
+        let columns: usize = part.iter().map(Span::width).sum();
+        if used + gap + columns > usize::from(area.width) {
+            break;
+        }
+        used += gap + columns;
+        line.push(Span::new(" ".repeat(gap), Role::Bar));
+        line.extend(part);
+    }
+    look.line(buffer, area, &line);
+}
+
+fn rate_and_limit(name: &str, rate: Rate, limit: Option<Rate>, role: Role) -> Vec<Span> {
+    let mut spans = vec![
+        Span::new(format!("{name} "), Role::Bar),
+        Span::new(format!("{:>10}", format::rate(rate)), if rate == Rate(0) { Role::Bar } else { role }),
+    ];
+    if let Some(limit) = limit {
+        spans.push(Span::new(format!(" {} {}", text::OF, format::rate(limit)), Role::Warning));
+    }
+    spans
+}
+
+fn counts(model: &Model) -> BTreeMap<TorrentState, usize> {
+    let mut counts = BTreeMap::new();
+    for row in &model.snapshot.torrents {
+        *counts.entry(row.state).or_default() += 1;
+    }
+    counts
+}
+
+/// Why the selected torrent is not doing more; else what it is doing.
+pub(in crate::tui) fn banner(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    look.clear(buffer, area, Role::Bar);
+    let Some(torrent) = model.selected() else { return };
+    let mut spans = vec![Span::new(format!(" {}", text::state(torrent.state)), state_role(torrent))];
+    if let Some(cause) = &torrent.cause {
+        let role = if torrent.state == TorrentState::Error { Role::Error } else { Role::Warning };
+        // A stable word is no name; the text of an error may hold one.
+        let cause = text::cause_word(cause.raw())
+            .unwrap_or_else(|| look.name(cause, || text::HIDDEN_TEXT.to_owned()));
+        spans.push(Span::new(format!(": {cause}"), role));
+    }
+    spans.push(Span::new(format!("   {}", text::facts(torrent)), Role::Bar));
+    look.line(buffer, area, &spans);
+}
+
+/// The message that is shown now, or hints for the part that has the keys.
+pub(in crate::tui) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    let mut spans = vec![Span::new(" ", Role::Text)];
+    if matches!(model.picture, Picture::Frozen { .. }) {
+        spans.push(Span::new(format!("{}  ", text::FROZEN), Role::Mark));
+    }
+    if let Some((toast, behind)) = model.toasts.shown() {
+        let role = match toast.severity {
+            Severity::Detail | Severity::Info => Role::Text,
+            Severity::Warning => Role::Warning,
+            Severity::Error => Role::Error,
+        };
+        if behind > 0 {
+            spans.push(Span::new(format!("(+{behind}) "), Role::Quiet));
+        }
+        spans.push(Span::new(look.plain(toast.text.clone()), role));
+    } else {
+        let marked = match (model.focus, model.pane.tab) {
+            (Focus::List, _) => model.list.marked(),
+            (Focus::Pane, Tab::Files) => model.pane.files.marked(),
+            (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => 0,
+        };
+        if marked > 0 {
+            spans.push(Span::new(text::marked(marked), Role::Mark));
+        }
+        let filter = match model.focus {
+            Focus::List => &model.list.filter,
+            Focus::Pane => model.pane.files.filter(),
+        };
+        if !filter.is_empty() {
+            spans.push(Span::new(format!("{}{}  ", text::FILTER, look.plain(filter.to_owned())), Role::Mark));
+        }
+        spans.push(Span::new(hints(model), Role::Quiet));
+    }
+    look.line(buffer, area, &spans);
+}
+
+fn hints(model: &Model) -> &'static str {
+    match (model.focus, model.pane.tab) {
+        (Focus::List, _) if model.snapshot.torrents.is_empty() => text::HINTS_EMPTY,
+        (Focus::List, _) => text::HINTS,
+        (Focus::Pane, Tab::Files) => text::HINTS_FILES,
+        (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => text::HINTS_PANE,
+    }
+}
+
+/// The filter while it is typed; where its cursor is.
+pub(in crate::tui) fn filter_line(
+    model: &Model,
+    input: &LineInput,
+    buffer: &mut Buffer,
+    area: Rect,
+) -> Position {
+    let (shown, at) = input.window(usize::from(area.width.saturating_sub(2)));
+    model.look.clear(buffer, area, Role::Text);
+    let spans =
+        [Span::new(format!(" {}", text::FILTER), Role::Key), Span::new(model.look.plain(shown), Role::Text)];
+    model.look.line(buffer, area, &spans);
+    let at = u16::try_from(at).unwrap_or(0) + 2;
+    Position { x: area.x + at.min(area.width.saturating_sub(1)), y: area.y }
+}

@@ -1,0 +1,302 @@
+//! The loop round the model, and the only part that touches the terminal.
+//!
+//! It waits for a key, a snapshot, an event, an answer, a signal or the clock, lets `update` take it in, carries out
+//! the effects and draws when something changed: at most every `limits::FRAME_INTERVAL`, and only once the terminal has
+//! taken the frame before. Whatever way it ends, the terminal is as it was. Called by `cli`.
+
+mod clipboard;
+mod painter;
+mod signals;
+mod terminal;
+mod writer;
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use ratatui::crossterm::event::{Event as Input, EventStream};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use self::painter::Painter;
+use self::signals::{SignalKind, Signals};
+use self::terminal::Terminal;
+use super::dialogs::plain_request;
+use super::message::{Effect, Message, Purpose, Size};
+use super::model::Model;
+use super::text;
+use super::theme::{ColourDepth, Theme, ThemeError, ThemeSource};
+use super::update::update;
+use super::widgets::{Glyphs, Look, Names};
+use crate::contract::{Answer, Command, Event, EventKind, Refusal, Severity, Snapshot, Source, Untrusted};
+use crate::{inspect, limits};
+
+/// A command under way.
+pub type Asking = Pin<Box<dyn Future<Output = Result<Answer, Refusal>> + Send>>;
+
+/// How the engine is asked.
+pub type Ask = Arc<dyn Fn(Command) -> Asking + Send + Sync>;
+
+/// The engine, as the screen knows it.
+pub struct Link {
+    /// Asks it.
+    pub ask: Ask,
+    /// How things stand.
+    pub snapshots: inspect::WatchReceiver<Arc<Snapshot>>,
+    /// What happens.
+    pub events: inspect::Receiver<Event>,
+}
+
+/// How the screen looks and what it begins with.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The theme.
+    pub theme: ThemeSource,
+    /// How many colours the terminal shows.
+    pub colours: ColourDepth,
+    /// Which characters it shows.
+    pub glyphs: Glyphs,
+    /// Torrents to add at once.
+    pub sources: Vec<Source>,
+    /// What `~/` in a typed path stands for.
+    pub home: Option<PathBuf>,
+}
+
+/// Why the screen ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The user quit.
+    Quit,
+    /// A signal asked for it.
+    Signal(&'static str),
+    /// The terminal went away.
+    TerminalGone,
+    /// The engine went away.
+    EngineGone,
+}
+
+/// Why the screen could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    /// Input or output is not a terminal.
+    #[error("the screen needs a terminal on standard input and output; without one, use `unchoke download`")]
+    NotATerminal,
+    /// The theme is not usable.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// The system refused something.
+    #[error("cannot {what}: {source}; try `unchoke download`, which needs no terminal")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Runs the screen until it is quit. It is to be polled on the thread it was started on (`block_on`), so that a panic
+/// of its own is told from one of the engine's tasks.
+pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
+    let theme = Theme::load(&options.theme, options.colours)?;
+    let look = Look { theme, glyphs: options.glyphs, names: Names::Shown };
+    let signals =
+        Signals::listen().map_err(|source| TuiError::System { what: "listen to signals", source })?;
+    let terminal = Terminal::enter()?;
+    let (answers_in, answers) = inspect::channel("screen: answers", limits::ASKS_MAX);
+    let mut screen = Screen {
+        model: Model::new(look, options.home),
+        link,
+        terminal,
+        painter: Painter::default(),
+        answers_in,
+        asks: 0,
+        started: Instant::now(),
+        dirty: true,
+        drawn: None,
+    };
+    for source in options.sources {
+        screen.ask(Purpose::Add, Command::Add(Box::new(plain_request(source))));
+    }
+    let exit = screen.live(signals, answers).await;
+    screen.terminal.leave().await;
+    Ok(exit)
+}
+
+/// The answer to a command, and what it was sent for.
+type Answered = (Purpose, Result<Answer, Refusal>);
+
+/// The loop's own state.
+struct Screen {
+    model: Model,
+    link: Link,
+    terminal: Terminal,
+    painter: Painter,
+    answers_in: inspect::Sender<Answered>,
+    /// Commands whose answer is still to come.
+    asks: usize,
+    started: Instant,
+    /// Whether the picture is older than the model.
+    dirty: bool,
+    /// When the last frame was drawn.
+    drawn: Option<Instant>,
+}
+
+impl Screen {
+    async fn live(&mut self, mut signals: Signals, mut answers: inspect::Receiver<Answered>) -> Exit {
+        let mut input = EventStream::new();
+        let mut panics = inspect::subscribe_panics();
+        let mut ticks = interval(limits::SCREEN_TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let first = self.link.snapshots.latest();
+        self.resize();
+        let mut exit = self.take(Message::Snapshot(first)).await;
+        while exit.is_none() {
+            let next_frame = self.next_frame();
+            exit = tokio::select! {
+                event = input.next() => match event {
+                    Some(Ok(event)) => self.input(event).await,
+                    Some(Err(_)) | None => Some(Exit::TerminalGone),
+                },
+                signal = signals.next() => self.signal(signal).await,
+                Some((purpose, result)) = answers.recv() => {
+                    self.asks -= 1;
+                    self.take(Message::Answered { purpose, result }).await
+                }
+                changed = self.link.snapshots.changed() => match changed {
+                    Ok(()) => {
+                        let snapshot = self.link.snapshots.latest();
+                        self.take(Message::Snapshot(snapshot)).await
+                    }
+                    Err(_) => Some(Exit::EngineGone),
+                },
+                Some(event) = self.link.events.recv() => self.take(Message::Event(event)).await,
+                Some(panic) = panics.recv() => self.take(Message::Event(told_of(&panic))).await,
+                _ = ticks.tick() => self.tick().await,
+                written = self.terminal.written() => written.err().map(|_| Exit::TerminalGone),
+                () = sleep_until(next_frame.unwrap_or_else(Instant::now)), if next_frame.is_some() => {
+                    self.draw();
+                    None
+                }
+            };
+        }
+        exit.unwrap_or(Exit::Quit)
+    }
+
+    /// When to draw: as soon as the pace allows, if there is anything to draw and the terminal has taken the last frame.
+    fn next_frame(&self) -> Option<Instant> {
+        let due = self.drawn.map_or_else(Instant::now, |drawn| drawn + limits::FRAME_INTERVAL);
+        (self.dirty && self.terminal.is_idle()).then_some(due)
+    }
+
+    fn draw(&mut self) {
+        self.dirty = false;
+        self.drawn = Some(Instant::now());
+        if let Some(frame) = self.painter.paint(&self.model) {
+            self.terminal.write(frame);
+        }
+    }
+
+    async fn input(&mut self, input: Input) -> Option<Exit> {
+        match input {
+            Input::Key(key) => self.take(Message::Key(key)).await,
+            Input::Paste(pasted) => self.take(Message::Paste(pasted)).await,
+            Input::Resize(..) => {
+                // The event is one of a burst; what counts is the size now.
+                self.resize();
+                None
+            }
+            Input::FocusGained | Input::FocusLost | Input::Mouse(_) => None,
+        }
+    }
+
+    async fn signal(&mut self, signal: SignalKind) -> Option<Exit> {
+        match signal {
+            SignalKind::End(name) => Some(Exit::Signal(name)),
+            SignalKind::Stop => self.suspend().await,
+            SignalKind::Continue => self.repaint(),
+        }
+    }
+
+    async fn tick(&mut self) -> Option<Exit> {
+        if Terminal::is_gone() {
+            return Some(Exit::TerminalGone);
+        }
+        let shown = self.model.toasts.shown().map(|(toast, behind)| (toast.text.clone(), behind));
+        let was_dirty = self.dirty;
+        let exit = self.take(Message::Tick(self.started.elapsed())).await;
+        // Time alone changes nothing but the message that is shown.
+        let changed = shown != self.model.toasts.shown().map(|(toast, behind)| (toast.text.clone(), behind));
+        self.dirty = was_dirty || changed;
+        exit
+    }
+
+    /// Lets the model take a message in and carries out what comes of it.
+    async fn take(&mut self, message: Message) -> Option<Exit> {
+        self.dirty = true;
+        for effect in update(&mut self.model, message) {
+            let exit = match effect {
+                Effect::Ask { purpose, command } => {
+                    self.ask(purpose, command);
+                    None
+                }
+                Effect::Copy(text) => {
+                    self.painter.append(clipboard::copy(&text));
+                    None
+                }
+                Effect::Repaint => self.repaint(),
+                Effect::Suspend => self.suspend().await,
+                Effect::Quit => Some(Exit::Quit),
+            };
+            if exit.is_some() {
+                return exit;
+            }
+        }
+        None
+    }
+
+    /// Asks the engine on a task of its own: the screen never waits for an answer.
+    fn ask(&mut self, purpose: Purpose, command: Command) {
+        if self.asks >= limits::ASKS_MAX {
+            return self.model.toasts.push(Severity::Error, text::BUSY);
+        }
+        self.asks += 1;
+        let asking = (self.link.ask)(command);
+        let answers = self.answers_in.clone();
+        inspect::spawn("screen: command", async move {
+            let result = asking.await;
+            // The screen may have ended meanwhile; then nobody wants the answer.
+            let _ = answers.send((purpose, result)).await;
+        })
+        .detach();
+    }
+
+    fn resize(&mut self) {
+        let (columns, rows) = Terminal::size();
+        let size = Size { columns, rows };
+        update(&mut self.model, Message::Resize(size));
+        self.dirty = true;
+    }
+
+    fn repaint(&mut self) -> Option<Exit> {
+        self.terminal.enter_again();
+        self.painter.forget();
+        self.resize();
+        None
+    }
+
+    async fn suspend(&mut self) -> Option<Exit> {
+        if self.terminal.suspend().await {
+            return self.repaint();
+        }
+        self.model.toasts.push(Severity::Warning, text::NO_SHELL);
+        self.dirty = true;
+        None
+    }
+}
+
+/// A panic of a task elsewhere, as an event: it is the engine's, and the screen goes on.
+fn told_of(panic: &inspect::TaskPanic) -> Event {
+    let message = Untrusted::new(text::panicked(&panic.name, &panic.text));
+    let kind = EventKind::Notice { severity: Severity::Error, message };
+    Event { at: crate::units::Time::from_micros(0), torrent: None, kind }
+}

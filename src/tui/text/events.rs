@@ -1,0 +1,55 @@
+//! Events as sentences.
+
+use crate::contract::{EventKind, Severity, Untrusted};
+use crate::tui::format;
+
+/// The word for how much an event matters; detail has none, so that the others stand out.
+pub fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Detail => "",
+        Severity::Info => "info",
+        Severity::Warning => "warn",
+        Severity::Error => "ERROR",
+    }
+}
+
+/// An event as a sentence; `show` says how text from outside is shown.
+pub fn event(kind: &EventKind, show: impl Fn(&Untrusted) -> String) -> String {
+    // An address says who someone is as much as a name does.
+    let address = |address: &std::net::SocketAddr| show(&Untrusted::new(address.to_string()));
+    match kind {
+        EventKind::Added { name } => format!("added: {}", show(name)),
+        EventKind::Removed => "removed".to_owned(),
+        EventKind::State { from, to } => format!("{}, was {}", to.word(), from.word()),
+        EventKind::Completed => "complete: every wanted piece is on disk".to_owned(),
+        EventKind::PieceDone { piece } => format!("piece {} done", piece.0),
+        EventKind::PieceFailed { piece, contributors } => {
+            format!("piece {} failed its hash; {contributors} peers contributed", piece.0)
+        }
+        EventKind::Checked { have, checked } => format!("checked {checked} pieces, {have} are right"),
+        EventKind::PeerConnected { address: peer, client } => {
+            format!("peer {} connected, {}", address(peer), show(client))
+        }
+        EventKind::PeerGone { address: peer, reason } => {
+            format!("peer {} gone: {}", address(peer), show(reason))
+        }
+        EventKind::PeerBanned { address: peer, reason } => {
+            format!("peer {} banned: {}", address(peer), show(&Untrusted::new(reason.as_str())))
+        }
+        EventKind::PeerSnubbed { address: peer, requests } => {
+            format!("peer {} let {requests} requests time out", address(peer))
+        }
+        EventKind::TrackerAnswered { url, peers, warning } => {
+            let warning = warning.as_ref().map_or(String::new(), |text| format!(", warns: {}", show(text)));
+            format!("tracker {} named {peers} peers{warning}", show(url))
+        }
+        EventKind::TrackerFailed { url, error, retry_s } => {
+            format!("tracker {}: {}; again in {}", show(url), show(error), format::duration(*retry_s))
+        }
+        EventKind::DiskFailed { message } | EventKind::Notice { message, .. } => show(message),
+        EventKind::Dropped { count } => format!("{count} events are missing here; the screen was too slow"),
+        EventKind::SlowTurn { millis, input } => {
+            format!("the engine took {millis} ms for one turn ({})", show(&Untrusted::new(input.as_str())))
+        }
+    }
+}
