@@ -97,9 +97,15 @@ pub const SCRAPE_INTERVAL: Duration = Duration::from_secs(1800);
 
 // ---- asking over the network -------------------------------------------------------------------------------------
 
-/// Announces and scrapes under way at once, each over HTTP and over UDP: 2,000 torrents starting must not open as many
+/// Announces and scrapes under way at once, for each of HTTP, UDP and goodbyes: 2,000 torrents starting must not open as many
 /// sockets. libtorrent's figure.
 pub const TRACKER_ASKS_MAX: usize = 50;
+
+/// How long a tracker's host that did not answer is passed over while others wait: about the wait it cost.
+pub const TRACKER_SILENCE_LIFE: Duration = Duration::from_secs(60);
+
+/// Most silent hosts remembered: more are asked as if they lived.
+pub const TRACKER_SILENT_HOSTS_MAX: usize = 1_024;
 
 /// Longest answer of an HTTP tracker, bytes after inflating: 4,000 peers in the dictionary form are a quarter of it.
 pub const TRACKER_ANSWER_BYTES_MAX: usize = 1024 * 1024;

@@ -11,6 +11,7 @@ mod http;
 mod resolve;
 mod tracker_client;
 mod tracker_udp;
+mod turns;
 
 pub use fetch::{FetchError, fetch_torrent};
 pub use http::Http;

@@ -8,30 +8,45 @@ use url::Url;
 use super::address::{Allowed, names_loopback};
 use super::http::{Bounds, Http, HttpError, Page};
 use super::tracker_udp::UdpTrackers;
+use super::turns::Turns;
 use crate::codec::tracker::{AnnounceAnswer, AnnounceEvent, AnnounceRequest, ScrapeAnswer, TrackerError};
 use crate::codec::tracker_http;
-use crate::inspect::Semaphore;
-use crate::limits::{TRACKER_ANSWER_BYTES_MAX, TRACKER_ASKS_MAX};
+use crate::limits::TRACKER_ANSWER_BYTES_MAX;
+
+/// What an ask is for, as far as waiting goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Ordinary,
+    Goodbye,
+}
 
 /// Asks trackers, so many at a time. Cloning gives another handle to the same bound.
 #[derive(Clone, Debug)]
 pub struct TrackerClient {
     http: Http,
-    udp: Arc<UdpTrackers>,
-    /// HTTP and UDP wait apart: a list of dead UDP trackers must not hold up the living.
-    http_permits: Semaphore,
-    udp_permits: Semaphore,
+    shared: Arc<Shared>,
+}
+
+/// HTTP and UDP wait apart, as a list of dead UDP trackers takes longer to give up than any HTTP one, and goodbyes wait
+/// for neither: a program that ends gives them a few seconds.
+#[derive(Debug)]
+struct Shared {
+    udp: UdpTrackers,
+    http_turns: Turns,
+    udp_turns: Turns,
+    goodbye_turns: Turns,
 }
 
 impl TrackerClient {
     /// A client over `http`, whose settings it shares.
     pub fn new(http: Http) -> Self {
-        Self {
-            udp: Arc::new(UdpTrackers::new(*http.settings(), http.resolver().clone())),
-            http,
-            http_permits: Semaphore::new("announces over http", TRACKER_ASKS_MAX),
-            udp_permits: Semaphore::new("announces over udp", TRACKER_ASKS_MAX),
-        }
+        let shared = Shared {
+            udp: UdpTrackers::new(*http.settings(), http.resolver().clone()),
+            http_turns: Turns::new("announces over http"),
+            udp_turns: Turns::new("announces over udp"),
+            goodbye_turns: Turns::new("goodbyes to trackers"),
+        };
+        Self { http, shared: Arc::new(shared) }
     }
 
     /// Announces. Ends in bounded time once it has its turn.
@@ -41,27 +56,55 @@ impl TrackerClient {
         request: &AnnounceRequest,
     ) -> Result<AnnounceAnswer, TrackerError> {
         let tracker = parse(url)?;
-        let stop = (request.event == AnnounceEvent::Stopped).then_some(self.http.settings().stop);
-        if tracker.scheme() == "udp" {
-            let _permit = self.udp_permits.acquire().await;
-            return self.udp.announce(&tracker, request, stop).await;
-        }
-        let page = self.get(&tracker, &tracker_http::announce_url(url, request), stop).await?;
-        answer_of(&page, tracker_http::decode_announce(&page.body))
+        let (purpose, total) = match request.event {
+            AnnounceEvent::Stopped => (Purpose::Goodbye, Some(self.http.settings().stop)),
+            AnnounceEvent::Periodic | AnnounceEvent::Started | AnnounceEvent::Completed => {
+                (Purpose::Ordinary, None)
+            }
+        };
+        self.in_turn(&tracker, purpose, async {
+            if tracker.scheme() == "udp" {
+                return self.shared.udp.announce(&tracker, request, total).await;
+            }
+            let page = self.get(&tracker, &tracker_http::announce_url(url, request), total).await?;
+            answer_of(&page, tracker_http::decode_announce(&page.body))
+        })
+        .await
     }
 
     /// Asks for the counts of one torrent.
     pub async fn scrape(&self, url: &str, info_hash: &[u8; 20]) -> Result<ScrapeAnswer, TrackerError> {
         let tracker = parse(url)?;
-        if tracker.scheme() == "udp" {
-            let _permit = self.udp_permits.acquire().await;
-            return self.udp.scrape(&tracker, info_hash).await;
-        }
-        let scrape_url = tracker_http::scrape_url(url, info_hash).ok_or_else(|| {
-            TrackerError::BadUrl("the tracker's URL has no scrape form (BEP 48)".to_owned())
-        })?;
-        let page = self.get(&tracker, &scrape_url, None).await?;
-        answer_of(&page, tracker_http::decode_scrape(&page.body, info_hash))
+        self.in_turn(&tracker, Purpose::Ordinary, async {
+            if tracker.scheme() == "udp" {
+                return self.shared.udp.scrape(&tracker, info_hash).await;
+            }
+            let scrape_url = tracker_http::scrape_url(url, info_hash)
+                .ok_or_else(|| TrackerError::BadUrl("the URL has no scrape form (BEP 48)".to_owned()))?;
+            let page = self.get(&tracker, &scrape_url, None).await?;
+            answer_of(&page, tracker_http::decode_scrape(&page.body, info_hash))
+        })
+        .await
+    }
+
+    /// Asks when it is the tracker's turn.
+    async fn in_turn<T>(
+        &self,
+        tracker: &Url,
+        purpose: Purpose,
+        ask: impl Future<Output = Result<T, TrackerError>>,
+    ) -> Result<T, TrackerError> {
+        let turns = match (purpose, tracker.scheme()) {
+            (Purpose::Goodbye, _) => &self.shared.goodbye_turns,
+            (Purpose::Ordinary, "udp") => &self.shared.udp_turns,
+            (Purpose::Ordinary, _) => &self.shared.http_turns,
+        };
+        let host = tracker.host_str().unwrap_or_default();
+        let host = format!("{host}:{}", tracker.port_or_known_default().unwrap_or_default());
+        let _permit = turns.take(&host).await?;
+        let result = ask.await;
+        turns.ended(&host, &result);
+        result
     }
 
     async fn get(&self, tracker: &Url, url: &str, total: Option<Duration>) -> Result<Page, TrackerError> {
@@ -70,7 +113,6 @@ impl TrackerClient {
             let why = "blocked by policy: the URL of a tracker on this machine must end in /announce";
             return Err(TrackerError::BadUrl(why.to_owned()));
         }
-        let _permit = self.http_permits.acquire().await;
         let bounds = Bounds {
             body_bytes_max: TRACKER_ANSWER_BYTES_MAX,
             total: total.unwrap_or(self.http.settings().http_total),

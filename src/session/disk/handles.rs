@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::beneath::Access;
 use crate::inspect::Lock;
@@ -38,9 +38,12 @@ struct Handle {
 }
 
 impl Handles {
-    /// A table sized by the descriptor limit of this process.
+    /// A table sized by the descriptor limit of this process, which is raised as far as it may be: the customary 1024
+    /// is for programs that call `select`, and sockets of peers come out of it too.
     pub fn new() -> Self {
-        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let limit = getrlimit(Resource::Nofile);
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+        let descriptors = if raised.is_ok() { limit.maximum } else { limit.current }.unwrap_or(u64::MAX);
         let share =
             descriptors.saturating_sub(OPEN_FILES_RESERVED_DESCRIPTORS) / OPEN_FILES_SHARE_OF_DESCRIPTORS;
         Self::with_capacity(
@@ -143,6 +146,14 @@ mod tests {
         assert!(handles.find(storage, FileIndex(0), Access::Read).is_some());
         assert!(handles.find(storage, FileIndex(0), Access::Write).is_none());
         assert!(handles.find(storage, FileIndex(2), Access::Read).is_some());
+    }
+
+    #[test]
+    fn the_descriptor_limit_is_used_whole() {
+        let handles = Handles::new();
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
+        assert!((OPEN_FILES_MIN..=OPEN_FILES_MAX).contains(&handles.capacity));
     }
 
     #[test]

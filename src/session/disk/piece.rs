@@ -170,7 +170,7 @@ fn feed(
         let mut offset = span.file_offset;
         let mut left = span.bytes as usize;
         if span.pad {
-            chunk.fill(0);
+            chunk[..left.min(DISK_CHUNK_BYTES)].fill(0);
         }
         let file = if span.pad { None } else { Some(storage.file(span.file, Access::Read, freshness)?) };
         while left > 0 {
