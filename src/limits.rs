@@ -461,3 +461,58 @@ pub const STORE_COMMIT_CHANGES_MAX: usize = 2000;
 
 /// Damaged store files kept beside each other; more mean a failing disk, which a person must look at.
 pub const DAMAGED_FILES_MAX: u32 = 1000;
+
+// ---- connections -------------------------------------------------------------------------------------------------
+
+/// Time to connect to a peer (libtorrent: 15 s).
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for each half of the handshake: a caller that drips bytes is gone after it.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Callers shaking hands at a time; a flood of silent ones costs this many descriptors for `HANDSHAKE_TIMEOUT`.
+pub const INCOMING_HANDSHAKES_MAX: usize = 512;
+
+/// Callers that wait in the kernel before they are answered.
+pub const LISTEN_BACKLOG: u32 = 512;
+
+/// Wait before the next caller is answered when the system had no descriptor for one.
+pub const ACCEPT_RETRY: Duration = Duration::from_millis(200);
+
+/// Turns' worth of messages that wait for one peer's socket: a peer that drains none of so many is sent away.
+pub const OUTGOING_TURNS_MAX: usize = 4096;
+
+/// Blocks written with one call: 256 KiB, which a control message that comes meanwhile waits for.
+pub const BLOCKS_PER_WRITE: usize = 16;
+
+// ---- drivers -----------------------------------------------------------------------------------------------------
+
+/// Inputs that wait for one torrent. Each may be a batch of messages; senders wait when it is full, the owner never.
+pub const DRIVER_QUEUE: usize = 1024;
+
+/// Inputs taken in one turn, so that planning and deadlines come round.
+pub const TURN_INPUTS_MAX: usize = 64;
+
+/// Longest sleep of a driver that has nothing to wait for.
+pub const DRIVER_IDLE: Duration = Duration::from_secs(3600);
+
+/// Messages that wait for the budget's task.
+pub const BUDGET_QUEUE: usize = 1024;
+
+/// Time between two pictures of one torrent, or of all, while something changes.
+pub const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Wait before a disk job that found the queue full is tried again.
+pub const DISK_SUBMIT_RETRY: Duration = Duration::from_millis(5);
+
+/// Events of one torrent kept for its log tab.
+pub const LOG_LINES_MAX: usize = 500;
+
+/// Time that the whole program waits for its torrents to say goodbye: a little longer than each takes at most.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
+
+/// Outcomes of tasks that wait for the control task.
+pub const OUTCOME_QUEUE: usize = 64;
+
+/// Time between two looks at the free space of the save folder.
+pub const FREE_SPACE_INTERVAL: Duration = Duration::from_secs(2);

@@ -123,6 +123,32 @@ pub enum Input {
     Deadline,
 }
 
+impl Input {
+    /// One word for it, for reports of slow turns.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "command",
+            Self::PeersFound { .. } => "peers found",
+            Self::Connected(_) => "connected",
+            Self::ConnectFailed { .. } => "connect failed",
+            Self::Messages { .. } => "messages",
+            Self::Sent { .. } => "sent",
+            Self::Closed { .. } => "closed",
+            Self::PieceStored { .. } => "piece stored",
+            Self::PieceMismatch { .. } => "piece mismatch",
+            Self::StoreFailed { .. } => "store failed",
+            Self::BlocksWritten { .. } => "blocks written",
+            Self::PieceHashed { .. } => "piece hashed",
+            Self::BlocksRead { .. } => "blocks read",
+            Self::ResumeSaved { .. } => "resume saved",
+            Self::Announced { .. } => "announced",
+            Self::Scraped { .. } => "scraped",
+            Self::Granted { .. } => "granted",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
 /// What a person can ask of one torrent.
 #[derive(Clone, Debug)]
 pub enum TorrentCommand {

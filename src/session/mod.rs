@@ -3,12 +3,21 @@
 //! Front ends hold a [`Handle`]; each running engine can also be asked over its Unix socket ([`remote`]). Payload goes
 //! through the threads of [`disk`], what outlives the program through [`store`].
 
+mod budget;
+mod clock;
+mod control;
+mod directory;
 pub mod discovery;
 pub mod disk;
+mod driver;
 mod handle;
+mod net;
 pub mod remote;
 mod settings;
+mod start;
 pub mod store;
 
 pub use handle::{EngineEnds, EventHub, Handle, Request};
+pub use net::BindError;
 pub use settings::{Restore, Settings, Switch};
+pub use start::{Running, StartError, start};

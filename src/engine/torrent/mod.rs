@@ -137,7 +137,7 @@ impl Torrent {
             Input::BlocksWritten { piece, begins } => self.blocks_written(now, piece, &begins),
             Input::PieceHashed { piece, outcome } => self.piece_hashed(now, piece, outcome),
             Input::BlocksRead { connection, range, result } => {
-                self.blocks_read(now, connection, range, result)
+                self.blocks_read(now, connection, range, result);
             }
             Input::ResumeSaved { generation, result } => self.resume_saved(now, generation, result),
             Input::Announced { tracker, result } => self.announced(now, tracker, result),
@@ -199,7 +199,7 @@ impl Torrent {
             TorrentCommand::Recheck => self.recheck(now),
             TorrentCommand::Announce => self.trackers.announce_now(now),
             TorrentCommand::AddTrackers(urls) => {
-                urls.into_iter().for_each(|url| self.trackers.add(&url, now))
+                urls.into_iter().for_each(|url| self.trackers.add(&url, now));
             }
             TorrentCommand::Stop => self.stop(now),
         }

@@ -174,7 +174,7 @@ impl Torrent {
                 self.notify(crate::contract::EventKind::DiskFailed { message: error.message });
             }
             DiskErrorKind::Full | DiskErrorKind::Denied | DiskErrorKind::Other => {
-                self.disk_trouble(now, error)
+                self.disk_trouble(now, error);
             }
         }
     }

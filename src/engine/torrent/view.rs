@@ -130,7 +130,7 @@ impl Torrent {
             let next = self.run_of(piece);
             match runs.last_mut() {
                 Some(run) if (PieceRun { start: run.start, length: run.length, ..next }) == *run => {
-                    run.length += 1
+                    run.length += 1;
                 }
                 Some(_) | None => runs.push(next),
             }

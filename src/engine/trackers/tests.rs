@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::codec::tracker::RetryIn;
 use crate::contract::TrackerState;
@@ -317,76 +315,4 @@ fn rows_count_down() {
     assert_eq!(row.url.raw(), "http://t.example/announce?…");
     trackers.stop(at(12));
     assert_eq!(trackers.rows(at(12))[0].next_announce_s, None);
-}
-
-/// Something that happens to a torrent's trackers.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Start,
-    Stop,
-    Completed,
-    ByHand,
-    Wait(u64),
-    Need(PeerNeed),
-    Answer(usize),
-    Fail(usize),
-}
-
-fn any_step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        Just(Step::Start),
-        Just(Step::Stop),
-        Just(Step::Completed),
-        Just(Step::ByHand),
-        Just(Step::Need(PeerNeed::More)),
-        Just(Step::Need(PeerNeed::Enough)),
-        (0u64..4000).prop_map(Step::Wait),
-        (0usize..4).prop_map(Step::Answer),
-        (0usize..4).prop_map(Step::Fail),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn nothing_is_ever_stuck_or_spinning(steps in proptest::collection::vec(any_step(), 0..60)) {
-        let mut trackers = trackers(&[&["http://a/announce", "http://b/announce"], &["udp://c:1", "udp://d:1"]]);
-        let (mut now, mut running) = (0, true);
-        let mut in_flight: Vec<(TrackerKey, AnnounceEvent)> = vec![];
-        for step in steps {
-            match step {
-                Step::Start => { trackers.start(at(now)); running = true; }
-                Step::Stop => { trackers.stop(at(now)); running = false; }
-                Step::Completed => trackers.completed(),
-                Step::ByHand => trackers.announce_now(at(now)),
-                Step::Wait(seconds) => now += seconds,
-                Step::Need(need) => trackers.set_need(need),
-                Step::Answer(which) if which < in_flight.len() => {
-                    trackers.answered(at(now), in_flight.remove(which).0, &answer(1800));
-                }
-                Step::Fail(which) if which < in_flight.len() => {
-                    trackers.answered(at(now), in_flight.remove(which).0, &network());
-                }
-                Step::Answer(_) | Step::Fail(_) => {}
-            }
-            in_flight.extend(due(&mut trackers, at(now)));
-            let deadline = trackers.next_deadline();
-            prop_assert!(deadline.is_none_or(|deadline| deadline > at(now)), "it would spin: {deadline:?}");
-            if running {
-                let tier_of = |key: TrackerKey| key.0 / 2;
-                for tier in 0..2 {
-                    let under_way = in_flight.iter().filter(|(key, _)| tier_of(*key) == tier).count();
-                    prop_assert!(under_way <= 2);
-                    prop_assert!(under_way > 0 || deadline.is_some(), "tier {tier} is stuck");
-                }
-            }
-        }
-        // Once all is answered, a stop ends with every tracker told goodbye that knows us.
-        trackers.stop(at(now));
-        for _ in 0..20 {
-            in_flight.extend(due(&mut trackers, at(now)));
-            in_flight.drain(..).for_each(|(key, _)| trackers.answered(at(now), key, &answer(1800)));
-        }
-        prop_assert!(trackers.all_stopped());
-        prop_assert_eq!(due(&mut trackers, at(now + 100_000)), vec![]);
-    }
 }

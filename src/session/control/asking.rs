@@ -1,0 +1,111 @@
+//! Requests that one torrent's owner answers: passed on, and answered when its turn is over.
+
+use super::{Control, Reply, no_such_torrent};
+use crate::contract::{Answer, FileChoice, PriorityChange, Refusal, TorrentDetail, choose_files};
+use crate::engine::io::{Input, TorrentCommand};
+use crate::inspect;
+use crate::session::driver::ToDriver;
+use crate::units::{FileIndex, TorrentId};
+
+impl Control {
+    pub(super) fn tell(&self, torrent: TorrentId, command: TorrentCommand, reply: Reply) {
+        self.tell_input(torrent, Input::Command(command), reply);
+    }
+
+    pub(super) fn tell_input(&self, torrent: TorrentId, input: Input, reply: Reply) {
+        let Some(inbox) = self.directory.inbox(torrent) else {
+            reply.send(Err(no_such_torrent(torrent)));
+            return;
+        };
+        let telling = async move { reply.send(apply(&inbox, input).await) };
+        inspect::spawn(format!("ask {torrent}"), telling).detach();
+    }
+
+    pub(super) fn detail(&self, torrent: TorrentId, reply: Reply) {
+        let Some(inbox) = self.directory.inbox(torrent) else {
+            reply.send(Err(no_such_torrent(torrent)));
+            return;
+        };
+        let asking = async move {
+            let detail = detail_of(&inbox).await;
+            reply.send(detail.map(Answer::Detail));
+        };
+        inspect::spawn(format!("look at {torrent}"), asking).detach();
+    }
+
+    /// Files are chosen by paths, which the torrent's detail lists.
+    pub(super) fn set_priority(&self, torrent: TorrentId, changes: Vec<PriorityChange>, reply: Reply) {
+        let Some(inbox) = self.directory.inbox(torrent) else {
+            reply.send(Err(no_such_torrent(torrent)));
+            return;
+        };
+        let setting = async move {
+            let answer = match detail_of(&inbox).await {
+                Ok(detail) => match resolve(&changes, &detail) {
+                    Ok(levels) => apply(&inbox, Input::Command(TorrentCommand::SetPriority(levels))).await,
+                    Err(refusal) => Err(refusal),
+                },
+                Err(refusal) => Err(refusal),
+            };
+            reply.send(answer);
+        };
+        inspect::spawn(format!("set priorities of {torrent}"), setting).detach();
+    }
+}
+
+async fn apply(inbox: &inspect::Sender<ToDriver>, input: Input) -> Result<Answer, Refusal> {
+    let (reply, done) = inspect::reply("a command's effect");
+    inbox.send(ToDriver::Do(input, reply)).await.map_err(|_| gone())?;
+    done.await.map_err(|_| gone())?;
+    Ok(Answer::Done)
+}
+
+async fn detail_of(inbox: &inspect::Sender<ToDriver>) -> Result<std::sync::Arc<TorrentDetail>, Refusal> {
+    let (reply, detail) = inspect::reply("a torrent's detail");
+    inbox.send(ToDriver::Detail(reply)).await.map_err(|_| gone())?;
+    detail.await.map_err(|_| gone())
+}
+
+fn gone() -> Refusal {
+    Refusal::new("the torrent is just being removed")
+}
+
+/// The levels that changes mean for the files of a torrent, in order.
+fn resolve(
+    changes: &[PriorityChange],
+    detail: &TorrentDetail,
+) -> Result<Vec<(FileIndex, crate::contract::Priority)>, Refusal> {
+    let files = detail.files.iter().map(|file| (file.index, file.path.raw()));
+    levels(changes, &files.collect::<Vec<_>>())
+}
+
+/// The levels that changes mean for these files (index and path), in order. A choice that meets no file is refused.
+pub(super) fn levels(
+    changes: &[PriorityChange],
+    files: &[(FileIndex, &str)],
+) -> Result<Vec<(FileIndex, crate::contract::Priority)>, Refusal> {
+    let mut levels = Vec::new();
+    for change in changes {
+        let chosen: Vec<FileIndex> = match &change.files {
+            FileChoice::All => files.iter().map(|(index, _)| *index).collect(),
+            FileChoice::Indices(indices) => {
+                let known = |index: &&FileIndex| files.iter().any(|(file, _)| file == *index);
+                if let Some(unknown) = indices.iter().find(|index| !known(index)) {
+                    let message = format!("the torrent has no file {}; see `ctl files`", unknown.0);
+                    return Err(Refusal::new(message));
+                }
+                indices.clone()
+            }
+            FileChoice::Glob(pattern) => {
+                let found = choose_files(pattern, files.iter().map(|(_, path)| *path));
+                if found.is_empty() {
+                    let message = format!("no file matches '{}'; see `ctl files`", pattern.escape_debug());
+                    return Err(Refusal::new(message));
+                }
+                found.into_iter().map(|at| files[at].0).collect()
+            }
+        };
+        levels.extend(chosen.into_iter().map(|file| (file, change.level)));
+    }
+    Ok(levels)
+}

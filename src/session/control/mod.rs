@@ -1,0 +1,322 @@
+//! The task that answers front ends and keeps the list: adds, removes, snapshots, shutdown.
+//!
+//! It waits for nobody: whatever takes time (reading a torrent, a driver's turn, a goodbye) is a task of its own whose
+//! outcome comes back as a message.
+
+mod adding;
+mod asking;
+mod snapshots;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::budget::ToBudget;
+use super::directory::{Directory, Member};
+use super::discovery::Http;
+use super::driver::{self, Parts, Shared, ToDriver, Watch};
+use super::handle::{EngineEnds, Request};
+use super::settings::Settings;
+use super::store::{Damaged, SavedLimits, Stored};
+use crate::contract::{
+    Answer, Command, Event, EventKind, PeerSource, Refusal, RemoveData, Severity, Untrusted,
+};
+use crate::engine::io::{Input, TorrentCommand};
+use crate::inspect;
+use crate::limits;
+use crate::units::{Rate, TorrentId};
+
+use adding::{Adder, Prepared};
+use snapshots::FreeSpace;
+
+/// What the control task is made from.
+pub(in crate::session) struct ControlParts {
+    pub(in crate::session) settings: Settings,
+    pub(in crate::session) shared: Shared,
+    pub(in crate::session) directory: Directory,
+    pub(in crate::session) http: Http,
+    pub(in crate::session) ends: EngineEnds,
+    pub(in crate::session) nudges: inspect::Receiver<()>,
+    pub(in crate::session) listen_port: u16,
+    pub(in crate::session) rng: fastrand::Rng,
+}
+
+/// The answer's way back to whoever asked.
+type Reply = inspect::ReplySender<Result<Answer, Refusal>>;
+
+/// What comes back from the tasks that work for the control task.
+enum Outcome {
+    /// A torrent is ready to start.
+    Prepared(Box<Prepared>, Option<Reply>),
+    /// A torrent could not be read; nobody waits for the answer.
+    NotRestored(Refusal),
+    /// A torrent has said goodbye.
+    Removed(TorrentId),
+}
+
+/// The list of torrents and all who work for it.
+pub(in crate::session) struct Control {
+    settings: Settings,
+    shared: Shared,
+    directory: Directory,
+    ends: EngineEnds,
+    nudges: inspect::Receiver<()>,
+    adder: Adder,
+    outcomes: inspect::Receiver<Outcome>,
+    outcome_sender: inspect::Sender<Outcome>,
+    drivers: BTreeMap<TorrentId, inspect::TaskHandle<()>>,
+    leaving: BTreeSet<TorrentId>,
+    next_number: u64,
+    watched: Option<TorrentId>,
+    limits: (Option<Rate>, Option<Rate>),
+    listen_port: u16,
+    free_space: FreeSpace,
+}
+
+impl Control {
+    pub(in crate::session) fn new(parts: ControlParts, stored: Vec<Stored>, damaged: Vec<Damaged>) -> Self {
+        let ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng } = parts;
+        let (outcome_sender, outcomes) = inspect::channel("outcomes for control", limits::OUTCOME_QUEUE);
+        let adder = Adder::new(&settings, shared.clone(), http, listen_port, rng);
+        let control = Self {
+            limits: (settings.down_limit, settings.up_limit),
+            settings,
+            shared,
+            directory,
+            ends,
+            nudges,
+            adder,
+            outcomes,
+            outcome_sender,
+            drivers: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            next_number: 0,
+            watched: None,
+            listen_port,
+            free_space: FreeSpace::default(),
+        };
+        control.restore(stored, damaged);
+        control
+    }
+
+    /// Runs until a shutdown is asked for, or nobody can ask any more.
+    pub(in crate::session) async fn run(mut self) {
+        let mut ticks = interval(limits::SNAPSHOT_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let reply = loop {
+            tokio::select! {
+                request = self.ends.requests.recv() => match request {
+                    Some(Request { command: Command::Shutdown, reply }) => break Some(reply),
+                    Some(Request { command, reply }) => self.request(command, reply).await,
+                    None => break None,
+                },
+                Some(outcome) = self.outcomes.recv() => self.outcome(outcome).await,
+                Some(()) = self.nudges.recv() => self.publish(),
+                _ = ticks.tick() => self.publish(),
+            }
+        };
+        self.shut_down().await;
+        if let Some(reply) = reply {
+            reply.send(Ok(Answer::Done));
+        }
+    }
+
+    /// Brings the saved torrents back, each as a task of its own.
+    fn restore(&self, stored: Vec<Stored>, damaged: Vec<Damaged>) {
+        for part in damaged {
+            self.notice(Severity::Error, part.message);
+        }
+        let outcomes = self.outcome_sender.clone();
+        let adder = self.adder.clone();
+        let restoring = async move {
+            // One after the other: the list keeps its order.
+            for torrent in stored {
+                let outcome = match adder.restore(torrent).await {
+                    Ok(prepared) => Outcome::Prepared(Box::new(prepared), None),
+                    Err(refusal) => Outcome::NotRestored(refusal),
+                };
+                if outcomes.send(outcome).await.is_err() {
+                    return;
+                }
+            }
+        };
+        inspect::spawn("restore the saved list", restoring).detach();
+    }
+
+    async fn request(&mut self, command: Command, reply: Reply) {
+        match command {
+            Command::Add(request) => {
+                let (adder, outcomes) = (self.adder.clone(), self.outcome_sender.clone());
+                let adding = async move {
+                    match adder.prepare(*request).await {
+                        Ok(prepared) => {
+                            let _ = outcomes.send(Outcome::Prepared(Box::new(prepared), Some(reply))).await;
+                        }
+                        Err(refusal) => reply.send(Err(refusal)),
+                    }
+                };
+                inspect::spawn("add a torrent", adding).detach();
+            }
+            Command::Preview(source) => {
+                let adder = self.adder.clone();
+                let previewing = async move { reply.send(adder.preview(source).await) };
+                inspect::spawn("preview a torrent", previewing).detach();
+            }
+            Command::Remove { torrent, data } => self.remove(torrent, data, reply),
+            Command::SetLimits { down, up } => {
+                self.limits = (down, up);
+                let _ = self.shared.budget.send(ToBudget::Limits(down, up)).await;
+                let store = self.shared.store.clone();
+                let saving = async move {
+                    let saved = store.save_limits(SavedLimits { down, up }).await;
+                    reply.send(saved.map(|()| Answer::Done).map_err(|error| Refusal::new(error.to_string())));
+                };
+                inspect::spawn("save limits", saving).detach();
+            }
+            Command::Watch(torrent) => {
+                self.watch(torrent).await;
+                reply.send(Ok(Answer::Done));
+            }
+            Command::List => reply.send(Ok(Answer::List(self.rows()))),
+            Command::Status => {
+                let rows = self.rows();
+                let (at, engine) = (self.shared.clock.now(), self.status(&rows));
+                reply.send(Ok(Answer::Status { at, engine }));
+            }
+            Command::Pause(torrent) => self.tell(torrent, TorrentCommand::Pause, reply),
+            Command::Resume(torrent) => self.tell(torrent, TorrentCommand::Resume, reply),
+            Command::Recheck(torrent) => self.tell(torrent, TorrentCommand::Recheck, reply),
+            Command::Announce(torrent) => self.tell(torrent, TorrentCommand::Announce, reply),
+            Command::SetPriority { torrent, changes } => self.set_priority(torrent, changes, reply),
+            Command::AddPeer { torrent, address } => {
+                let input = Input::PeersFound { source: PeerSource::Manual, addresses: vec![address] };
+                self.tell_input(torrent, input, reply);
+            }
+            Command::Detail(torrent) => self.detail(torrent, reply),
+            Command::Shutdown => {}
+        }
+    }
+
+    async fn outcome(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Prepared(prepared, reply) => {
+                let answer = self.begin(*prepared).await;
+                match (reply, answer) {
+                    (Some(reply), answer) => reply.send(answer),
+                    (None, Err(refusal)) => self.notice(Severity::Error, refusal.message),
+                    (None, Ok(_)) => {}
+                }
+            }
+            Outcome::NotRestored(refusal) => self.notice(Severity::Error, refusal.message),
+            Outcome::Removed(torrent) => {
+                self.leaving.remove(&torrent);
+                self.publish();
+            }
+        }
+    }
+
+    /// Starts the driver of a torrent, or merges what is new into the one that runs.
+    async fn begin(&mut self, prepared: Prepared) -> Result<Answer, Refusal> {
+        let Prepared { torrent, storage, comment, added_unix_s, peers, trackers } = prepared;
+        let id = torrent.id();
+        if self.leaving.contains(&id) {
+            return Err(Refusal::new(format!(
+                "torrent {id} is just being removed; add it again in a moment"
+            )));
+        }
+        let already = self.directory.inbox(id);
+        let inbox = match &already {
+            Some(inbox) => inbox.clone(),
+            None => {
+                let name = torrent.info().name.clone();
+                let swarms = torrent.info().swarm_hashes();
+                let parts = Parts { torrent, storage: Arc::clone(&storage), comment, added_unix_s };
+                let ends = driver::start(self.shared.clone(), parts);
+                let number = self.next_number;
+                self.next_number += 1;
+                let inbox = ends.inbox.clone();
+                let (rows, details) = (ends.rows, ends.details);
+                let member = Member { inbox: ends.inbox, rows, details, storage, swarms, number };
+                self.directory.insert(id, member);
+                self.drivers.insert(id, ends.task);
+                self.event(Some(id), EventKind::Added { name });
+                inbox
+            }
+        };
+        if already.is_some() && !trackers.is_empty() {
+            let _ = inbox.send(ToDriver::Input(Input::Command(TorrentCommand::AddTrackers(trackers)))).await;
+        }
+        if !peers.is_empty() {
+            let found = Input::PeersFound { source: PeerSource::Manual, addresses: peers };
+            let _ = inbox.send(ToDriver::Input(found)).await;
+        }
+        self.publish();
+        Ok(Answer::Added { torrent: id, already: already.is_some() })
+    }
+
+    /// Takes a torrent off the list at once; its goodbyes and its files are the work of a task.
+    fn remove(&mut self, torrent: TorrentId, data: RemoveData, reply: Reply) {
+        let (Some(member), Some(task)) = (self.directory.remove(torrent), self.drivers.remove(&torrent))
+        else {
+            reply.send(Err(no_such_torrent(torrent)));
+            return;
+        };
+        self.leaving.insert(torrent);
+        if self.watched == Some(torrent) {
+            self.watched = None;
+        }
+        self.event(Some(torrent), EventKind::Removed);
+        self.publish();
+        let (adder, outcomes) = (self.adder.clone(), self.outcome_sender.clone());
+        let leaving = async move {
+            let _ = member.inbox.send(ToDriver::Input(Input::Command(TorrentCommand::Stop))).await;
+            let _ = task.await;
+            let answer = adder.forget(torrent, data, member.storage).await;
+            let _ = outcomes.send(Outcome::Removed(torrent)).await;
+            reply.send(answer.map(|()| Answer::Done));
+        };
+        inspect::spawn(format!("remove {torrent}"), leaving).detach();
+    }
+
+    async fn watch(&mut self, torrent: Option<TorrentId>) {
+        for (id, watch) in [(self.watched.take(), Watch::Off), (torrent, Watch::On)] {
+            if let Some(inbox) = id.and_then(|id| self.directory.inbox(id)) {
+                let _ = inbox.send(ToDriver::Watch(watch)).await;
+            }
+        }
+        self.watched = torrent;
+    }
+
+    /// Lets every torrent say goodbye, within a bound.
+    async fn shut_down(&mut self) {
+        let tasks = std::mem::take(&mut self.drivers);
+        for (_, member) in self.directory.members() {
+            let _ = member.inbox.send(ToDriver::Input(Input::Command(TorrentCommand::Stop))).await;
+        }
+        let all = async {
+            for task in tasks.into_values() {
+                let _ = task.await;
+            }
+        };
+        if tokio::time::timeout(limits::SHUTDOWN_GRACE, all).await.is_err() {
+            self.notice(
+                Severity::Warning,
+                "some torrents did not end in time; their last seconds may be lost",
+            );
+        }
+        self.publish();
+    }
+
+    fn notice(&self, severity: Severity, message: impl Into<String>) {
+        self.event(None, EventKind::Notice { severity, message: Untrusted::new(message) });
+    }
+
+    fn event(&self, torrent: Option<TorrentId>, kind: EventKind) {
+        self.ends.events.tell(&Event { at: self.shared.clock.now(), torrent, kind });
+    }
+}
+
+fn no_such_torrent(torrent: TorrentId) -> Refusal {
+    Refusal::new(format!("no torrent {torrent} in the list; `unchoke ctl list` shows what is there"))
+}

@@ -1,0 +1,65 @@
+//! Which torrents run, and where their owners' queues are. Held for lookups only, never over a wait.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::contract::{TorrentDetail, TorrentRow};
+use crate::inspect;
+use crate::session::disk::Storage;
+use crate::session::driver::ToDriver;
+use crate::units::TorrentId;
+
+/// A running torrent.
+#[derive(Clone, Debug)]
+pub(in crate::session) struct Member {
+    pub(in crate::session) inbox: inspect::Sender<ToDriver>,
+    pub(in crate::session) rows: inspect::WatchReceiver<Arc<TorrentRow>>,
+    pub(in crate::session) details: inspect::WatchReceiver<Option<Arc<TorrentDetail>>>,
+    pub(in crate::session) storage: Arc<Storage>,
+    pub(in crate::session) swarms: Vec<[u8; 20]>,
+    /// Position in the list.
+    pub(in crate::session) number: u64,
+}
+
+/// The running torrents.
+#[derive(Clone, Debug)]
+pub(in crate::session) struct Directory {
+    members: Arc<inspect::Lock<BTreeMap<TorrentId, Member>>>,
+}
+
+impl Directory {
+    pub(in crate::session) fn new() -> Self {
+        Self { members: Arc::new(inspect::Lock::new("running torrents", BTreeMap::new())) }
+    }
+
+    pub(in crate::session) fn insert(&self, torrent: TorrentId, member: Member) {
+        self.members.lock().insert(torrent, member);
+    }
+
+    pub(in crate::session) fn remove(&self, torrent: TorrentId) -> Option<Member> {
+        self.members.lock().remove(&torrent)
+    }
+
+    pub(in crate::session) fn inbox(&self, torrent: TorrentId) -> Option<inspect::Sender<ToDriver>> {
+        self.members.lock().get(&torrent).map(|member| member.inbox.clone())
+    }
+
+    /// The torrent whose swarm has this v1 or truncated v2 info-hash.
+    pub(in crate::session) fn inbox_of_swarm(
+        &self,
+        info_hash: &[u8; 20],
+    ) -> Option<inspect::Sender<ToDriver>> {
+        let members = self.members.lock();
+        let by_id = members.get(&TorrentId(*info_hash));
+        let member = by_id.or_else(|| members.values().find(|member| member.swarms.contains(info_hash)));
+        member.map(|member| member.inbox.clone())
+    }
+
+    /// All torrents, in the order they were added.
+    pub(in crate::session) fn members(&self) -> Vec<(TorrentId, Member)> {
+        let mut members: Vec<_> =
+            self.members.lock().iter().map(|(id, member)| (*id, member.clone())).collect();
+        members.sort_by_key(|(_, member)| member.number);
+        members
+    }
+}

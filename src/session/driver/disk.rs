@@ -1,0 +1,48 @@
+//! Between the torrent and the disk threads. A full queue keeps jobs here, in order, never the driver.
+
+use std::sync::Arc;
+
+use super::{Driver, ToDriver};
+use crate::session::disk::{Job, PieceWork};
+
+impl Driver {
+    pub(super) fn piece_job(&mut self, work: PieceWork) {
+        let inbox = self.inbox.clone();
+        // Blocks a disk thread for moments when the inbox is full: the driver always comes back to it.
+        let done = move |input| drop(inbox.send_blocking(ToDriver::Input(input)));
+        let job = Job::piece(Arc::clone(&self.storage), work, done);
+        self.submit(job);
+    }
+
+    pub(super) fn submit(&mut self, job: Job) {
+        if !self.waiting_jobs.is_empty() {
+            self.waiting_jobs.push_back(job);
+        } else if let Err(job) = self.shared.disk.submit(job) {
+            self.waiting_jobs.push_back(job);
+        }
+    }
+
+    pub(super) fn submit_waiting(&mut self) {
+        while let Some(job) = self.waiting_jobs.pop_front() {
+            if let Err(job) = self.shared.disk.submit(job) {
+                self.waiting_jobs.push_front(job);
+                return;
+            }
+        }
+    }
+
+    /// Files without a byte are never written to, so they are made when the torrent begins.
+    pub(super) fn create_empty_files(&mut self) {
+        let info = self.torrent.info();
+        if !info.files.iter().any(|file| file.bytes == 0 && !file.pad) {
+            return;
+        }
+        let inbox = self.inbox.clone();
+        let done = move |result: Result<(), _>| {
+            if let Err(error) = result {
+                drop(inbox.send_blocking(ToDriver::DiskNotice(error)));
+            }
+        };
+        self.submit(Job::create_empty(Arc::clone(&self.storage), done));
+    }
+}

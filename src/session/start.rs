@@ -1,0 +1,99 @@
+//! Starting an engine: its folder, its port, its tasks.
+
+use std::sync::Arc;
+
+use super::budget::{self, ToBudget};
+use super::clock::Clock;
+use super::control::{Control, ControlParts};
+use super::directory::Directory;
+use super::discovery::{DiscoverySettings, Http, TrackerClient};
+use super::disk::DiskPool;
+use super::driver::Shared;
+use super::handle::Handle;
+use super::net::{self, BindError};
+use super::remote::{self, ServeError};
+use super::settings::{Restore, Settings};
+use super::store::{StateDirError, StateDirLock, Store, StoreError, StoreHandle};
+use crate::codec::peer_id;
+use crate::inspect;
+use crate::limits;
+
+/// Why an engine could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state directory is in use or cannot be made.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+    /// The state store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The port cannot be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The control socket cannot be opened.
+    #[error(transparent)]
+    Control(#[from] ServeError),
+    /// The system gives no threads.
+    #[error("cannot start a thread: {0}; raise the limit on threads (ulimit -u)")]
+    Threads(#[from] std::io::Error),
+}
+
+/// A running engine. Dropping it leaves the engine running; wait for [`Running::ended`] to let it save and close.
+#[derive(Debug)]
+pub struct Running {
+    control: inspect::TaskHandle<()>,
+    listener: inspect::TaskHandle<()>,
+    server: remote::Server,
+    lock: StateDirLock,
+}
+
+impl Running {
+    /// Waits until the engine has ended (`Command::Shutdown`), then gives up port, socket and folder.
+    pub async fn ended(self) -> Result<(), inspect::TaskEnded> {
+        let Self { control, listener, server, lock } = self;
+        let result = control.await;
+        listener.abort();
+        drop(server);
+        drop(lock);
+        result
+    }
+}
+
+/// Starts an engine.
+pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> {
+    let lock = StateDirLock::acquire(&settings.state_dir)?;
+    let listener = net::bind(settings.bind, settings.port)?;
+    let listen_port = listener.local_addr()?.port();
+    let mut store = Store::open(lock.dir())?;
+    let (stored, damaged) = store.load_all()?;
+    let (handle, ends) = Handle::new(listen_port);
+    let clock = Clock::start();
+    let (budget, budget_inbox) = inspect::channel("what the budget is told", limits::BUDGET_QUEUE);
+    inspect::spawn("budget", budget::run(budget_inbox, clock)).detach();
+    let limits_say = ToBudget::Limits(settings.down_limit, settings.up_limit);
+    let _ = budget.send(limits_say).await;
+    let bind = (!settings.bind.is_unspecified()).then_some(settings.bind);
+    let http = Http::new(DiscoverySettings { bind, ..DiscoverySettings::default() });
+    let mut rng = fastrand::Rng::new();
+    let (nudge, nudges) = inspect::channel("a torrent changed state", 1);
+    let shared = Shared {
+        clock,
+        bind: settings.bind,
+        peer_id: peer_id::ours(&mut rng),
+        disk: Arc::new(DiskPool::start(DiskPool::default_threads())?),
+        store: StoreHandle::start(store)?,
+        trackers: TrackerClient::new(http.clone()),
+        budget,
+        events: ends.events.clone(),
+        nudge,
+    };
+    let directory = Directory::new();
+    let listening = net::listen(listener, directory.clone(), shared.peer_id);
+    let listener = inspect::spawn(format!("port {listen_port}: accept"), listening);
+    let server = remote::serve(lock.dir(), handle.clone())?;
+    let stored = if settings.restore == Restore::SavedList { stored } else { Vec::new() };
+    let parts = ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng };
+    let control = Control::new(parts, stored, damaged);
+    let control = inspect::spawn("control", control.run());
+    Ok((handle, Running { control, listener, server, lock }))
+}
