@@ -176,6 +176,9 @@ pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two lines where nobody watches: a log of a day stays readable.
 pub const UNWATCHED_STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Pieces that `verify` has on their way to the disk threads: enough that none of them waits for the next.
+pub const VERIFY_PIECES_AHEAD: usize = 64;
+
 /// Longest wait for an engine to end: its trackers are given up sooner, so only a stuck disk takes longer.
 pub const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
 // ---- requesting --------------------------------------------------------------------------------------------------
@@ -516,3 +519,25 @@ pub const OUTCOME_QUEUE: usize = 64;
 
 /// Time between two looks at the free space of the save folder.
 pub const FREE_SPACE_INTERVAL: Duration = Duration::from_secs(2);
+// ---- demo --------------------------------------------------------------------------------------------------------
+
+/// Clients that the demo's tracker, and its liar, serve at once; the demo has four engines.
+pub const DEMO_CLIENTS_MAX: usize = 16;
+
+/// Longest HTTP request of an announce: a request line and a few headers.
+pub const DEMO_REQUEST_BYTES_MAX: usize = 8 * 1024;
+
+/// Peers of one kind that the demo's tracker remembers for a torrent.
+pub const DEMO_PEERS_MAX: usize = 64;
+
+/// How long the demo's tracker and liar wait for a client on loopback.
+pub const DEMO_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Seconds between announces to the demo's tracker: short, so that the countdown moves.
+pub const DEMO_INTERVAL_S: u64 = 30;
+
+/// Pause of the liar before each block: about 300 kB/s, slower than the fastest seed.
+pub const DEMO_LIAR_PAUSE: Duration = Duration::from_millis(50);
+
+/// The demo without a terminal fails after this; by its seeds' rates it takes about forty seconds.
+pub const DEMO_MAX: Duration = Duration::from_secs(300);

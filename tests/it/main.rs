@@ -6,6 +6,7 @@
 
 mod architecture;
 mod cli_args;
+mod cli_ctl;
 mod cli_errors;
 mod metainfo_corpora;
 mod real;

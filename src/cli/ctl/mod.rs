@@ -1,0 +1,255 @@
+//! `unchoke ctl`: asks a running engine over its socket, and prints the answer for people or programs.
+//!
+//! What a person types (a prefix, a path, a pattern) is resolved here against what the engine says; what goes over the
+//! socket is exact. A call returns when the change has taken effect.
+
+mod choice;
+mod table;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::Exit;
+use super::args::{AddArgs, CtlArgs, CtlCommand, LimitArgs, priority_changes};
+use super::output::Output;
+use super::row::StatusLine;
+use super::source;
+use crate::contract::{
+    AddRequest, Answer, Command, EngineStatus, FileRow, Priority, RemoveData, Source, StartState,
+    TorrentDetail, TorrentRow, Untrusted, redact_url,
+};
+use crate::session::remote::Client;
+use crate::units::{FileIndex, PieceIndex, Rate, Time, TorrentId};
+
+/// Runs the command.
+pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result<Exit> {
+    let client = Client::connect(state_dir).await?;
+    let format = if arguments.json { Format::Json } else { Format::Table };
+    let mut call = Call { client, output: Output::new(), format };
+    match &arguments.command {
+        CtlCommand::List => call.list().await?,
+        CtlCommand::Add(add) => call.add(add).await?,
+        CtlCommand::Pause { ids } => call.each(ids, Command::Pause).await?,
+        CtlCommand::Resume { ids } => call.each(ids, Command::Resume).await?,
+        CtlCommand::Remove { ids, data } => {
+            let data = if *data { RemoveData::Delete } else { RemoveData::Keep };
+            call.each(ids, |torrent| Command::Remove { torrent, data }).await?;
+        }
+        CtlCommand::Files { id } => call.files(id).await?,
+        CtlCommand::Priority { id, words } => call.priority(id, words).await?,
+        CtlCommand::Pieces { id } => call.pieces(id).await?,
+        CtlCommand::Peers { id } => {
+            let detail = call.detail(id).await?;
+            call.print(&detail.peers, || table::peers(&detail.peers))?;
+        }
+        CtlCommand::Trackers { id } => {
+            let detail = call.detail(id).await?;
+            call.print(&detail.trackers, || table::trackers(&detail.trackers))?;
+        }
+        CtlCommand::Recheck { ids } => call.each(ids, Command::Recheck).await?,
+        CtlCommand::Announce { ids } => call.each(ids, Command::Announce).await?,
+        CtlCommand::Limit(limits) => call.limit(limits).await?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Whom the output is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// One call of `ctl`.
+struct Call {
+    client: Client,
+    output: Output,
+    format: Format,
+}
+
+/// What a command that changes something comes to, for programs.
+#[derive(Serialize)]
+struct Changed {
+    id: TorrentId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already: Option<bool>,
+}
+
+/// The rate limits, for programs; null: none.
+#[derive(Serialize)]
+struct Limits {
+    down_bps: Option<Rate>,
+    up_bps: Option<Rate>,
+}
+
+/// A file, for programs.
+#[derive(Serialize)]
+struct FileKeys<'a> {
+    index: FileIndex,
+    path: &'a Untrusted,
+    bytes: u64,
+    done_bytes: u64,
+    priority: Priority,
+    pieces: Option<(PieceIndex, PieceIndex)>,
+}
+
+impl<'a> FileKeys<'a> {
+    fn new(row: &'a FileRow) -> Self {
+        let FileRow { index, path, bytes, done_bytes, priority, pieces } = row;
+        Self {
+            index: *index,
+            path,
+            bytes: *bytes,
+            done_bytes: *done_bytes,
+            priority: *priority,
+            pieces: *pieces,
+        }
+    }
+}
+
+impl Call {
+    async fn list(&mut self) -> anyhow::Result<()> {
+        let (at, _) = self.status().await?;
+        let rows = self.rows().await?;
+        let t_s = at.since(Time::ZERO).as_secs_f64();
+        let lines: Vec<_> = rows.iter().map(|row| StatusLine::new(t_s, row)).collect();
+        self.print(&lines, || table::torrents(&rows))
+    }
+
+    async fn add(&mut self, add: &AddArgs) -> anyhow::Result<()> {
+        let mut changed = Vec::with_capacity(add.sources.len());
+        for text in &add.sources {
+            let request = AddRequest {
+                source: absolute(source::check(text)?)?,
+                save_dir: add.dir.as_ref().map(std::path::absolute).transpose()?,
+                priorities: priority_changes(&add.file),
+                start: if add.paused { StartState::Paused } else { StartState::Running },
+                peers: add.peer.clone(),
+                trackers: add.tracker.clone(),
+            };
+            let name = redact_url(text);
+            let answer = self.client.request(Command::Add(Box::new(request))).await;
+            match answer.with_context(|| format!("cannot add {name}"))? {
+                Answer::Added { torrent, already } => {
+                    changed.push(Changed { id: torrent, already: Some(already) });
+                }
+                other => return Err(unexpected(&other)),
+            }
+        }
+        self.print(&changed, || {
+            let word = |changed: &Changed| match changed.already {
+                Some(true) => "was there",
+                Some(false) | None => "added",
+            };
+            table::Table::new(&[]).rows(changed.iter().map(|it| vec![it.id.to_string(), word(it).into()]))
+        })
+    }
+
+    /// Asks the same of several torrents. All IDs are looked up first: a wrong one changes nothing.
+    async fn each(&mut self, ids: &[String], command: impl Fn(TorrentId) -> Command) -> anyhow::Result<()> {
+        let rows = self.rows().await?;
+        let found: Vec<_> = ids.iter().map(|id| choice::torrent(id, &rows)).collect::<Result<_, _>>()?;
+        for row in &found {
+            let answer = self.client.request(command(row.id)).await;
+            match answer.with_context(|| format!("{}", row.name))? {
+                Answer::Done => {}
+                other => return Err(unexpected(&other)),
+            }
+        }
+        if self.format == Format::Json {
+            let changed: Vec<_> = found.iter().map(|row| Changed { id: row.id, already: None }).collect();
+            self.output.json(&changed)?;
+        }
+        Ok(())
+    }
+
+    async fn files(&mut self, id: &str) -> anyhow::Result<()> {
+        let detail = self.detail(id).await?;
+        let files: Vec<_> = detail.files.iter().map(FileKeys::new).collect();
+        self.print(&files, || table::files(&detail.files))
+    }
+
+    async fn pieces(&mut self, id: &str) -> anyhow::Result<()> {
+        let detail = self.detail(id).await?;
+        self.print(&detail.runs, || table::runs(&detail.runs))
+    }
+
+    async fn priority(&mut self, id: &str, words: &[String]) -> anyhow::Result<()> {
+        let groups = choice::levels(words)?;
+        let detail = self.detail(id).await?;
+        let changes = choice::changes(&groups, &detail.files)?;
+        let torrent = detail.row.id;
+        match self.client.request(Command::SetPriority { torrent, changes }).await? {
+            Answer::Done => {}
+            other => return Err(unexpected(&other)),
+        }
+        if self.format == Format::Json {
+            self.output.json(&[Changed { id: torrent, already: None }])?;
+        }
+        Ok(())
+    }
+
+    /// Sets the limits that were named and keeps the others; prints what is in force.
+    async fn limit(&mut self, wanted: &LimitArgs) -> anyhow::Result<()> {
+        let (_, status) = self.status().await?;
+        let down = wanted.down.map_or(status.down_limit, |limit| limit.0);
+        let up = wanted.up.map_or(status.up_limit, |limit| limit.0);
+        if (down, up) != (status.down_limit, status.up_limit) {
+            match self.client.request(Command::SetLimits { down, up }).await? {
+                Answer::Done => {}
+                other => return Err(unexpected(&other)),
+            }
+        }
+        self.print(&Limits { down_bps: down, up_bps: up }, || table::limits(down, up))
+    }
+
+    async fn status(&mut self) -> anyhow::Result<(Time, EngineStatus)> {
+        match self.client.request(Command::Status).await? {
+            Answer::Status { at, engine } => Ok((at, engine)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn rows(&mut self) -> anyhow::Result<Vec<Arc<TorrentRow>>> {
+        match self.client.request(Command::List).await? {
+            Answer::List(rows) => Ok(rows),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn detail(&mut self, id: &str) -> anyhow::Result<Arc<TorrentDetail>> {
+        let rows = self.rows().await?;
+        let torrent = choice::torrent(id, &rows)?.id;
+        match self.client.request(Command::Detail(torrent)).await? {
+            Answer::Detail(detail) => Ok(detail),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn print(&mut self, value: &impl Serialize, table: impl FnOnce() -> table::Table) -> anyhow::Result<()> {
+        match self.format {
+            Format::Json => self.output.json(value)?,
+            Format::Table => table().lines().try_for_each(|line| self.output.line(line))?,
+        }
+        Ok(())
+    }
+}
+
+/// The engine may run in another folder than we do.
+fn absolute(source: Source) -> anyhow::Result<Source> {
+    Ok(match source {
+        Source::Path(path) => Source::Path(std::path::absolute(path)?),
+        Source::Url(_) | Source::Magnet(_) | Source::Bytes(_) => source,
+    })
+}
+
+/// Only an engine of another version answers what was not asked.
+fn unexpected(answer: &Answer) -> anyhow::Error {
+    let text: String = format!("{answer:?}").chars().take(80).collect();
+    anyhow::anyhow!(
+        "the engine answered something else than was asked ({text}): restart it, it is another version"
+    )
+}

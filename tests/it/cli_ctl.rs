@@ -1,0 +1,228 @@
+//! `unchoke ctl` against an engine that answers from a fixed list: what programs get, and what reaches the engine.
+
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use unchoke::contract::{
+    Answer, Command, EngineStatus, FileRow, PeerCounts, PieceCounts, PieceRun, Priority, Refusal,
+    TorrentDetail, TorrentRow, TorrentState, Untrusted, WebseedCounts,
+};
+use unchoke::inspect;
+use unchoke::session::remote::{Server, serve};
+use unchoke::session::{EngineEnds, Handle};
+use unchoke::units::{FileIndex, PieceIndex, Rate, Time, TorrentId};
+
+use crate::real::unchoke::run;
+
+/// A call on loopback ends long before this.
+const CALL_MAX: Duration = Duration::from_secs(30);
+
+/// An engine with two torrents whose info-hashes begin alike, serving on a state folder of its own.
+struct Engine {
+    folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+    _server: Server,
+    told: inspect::Receiver<Command>,
+}
+
+impl Engine {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let (handle, ends) = Handle::new(7);
+        let (telling, told) = inspect::channel("commands that change something", 16);
+        let guard = runtime.enter();
+        inspect::spawn("engine of the test", answer(ends, telling)).detach();
+        let server = serve(folder.path(), handle).unwrap();
+        drop(guard);
+        Self { folder, runtime, _server: server, told }
+    }
+
+    fn ctl(&self, words: &str) -> Output {
+        ctl(self.folder.path(), words)
+    }
+
+    fn json(&self, words: &str) -> Value {
+        let output = self.ctl(&format!("--json {words}"));
+        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn refusal(&self, words: &str) -> String {
+        let output = self.ctl(words);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// The next command that reached the engine and would change something.
+    fn told(&mut self) -> Value {
+        let command = self.runtime.block_on(self.told.recv()).unwrap();
+        serde_json::to_value(command).unwrap()
+    }
+}
+
+fn ctl(state_dir: &Path, words: &str) -> Output {
+    let state_dir_text = state_dir.to_string_lossy();
+    let mut arguments = vec!["ctl", "--state-dir", &state_dir_text];
+    arguments.extend(words.split_whitespace());
+    run(&state_dir.join("home"), &arguments, CALL_MAX)
+}
+
+async fn answer(mut ends: EngineEnds, telling: inspect::Sender<Command>) {
+    while let Some(request) = ends.requests.recv().await {
+        let answer = match request.command {
+            Command::Status => {
+                let engine = EngineStatus { down_limit: Some(Rate(500)), ..EngineStatus::default() };
+                Ok(Answer::Status { at: Time::from_micros(1_500_000), engine })
+            }
+            Command::List => Ok(Answer::List(vec![row(0xa1), row(0xa2)])),
+            Command::Detail(_) => Ok(Answer::Detail(Arc::new(detail()))),
+            Command::Recheck(_) => Err(Refusal::new("it is being checked already")),
+            command => {
+                telling.send(command).await.unwrap();
+                Ok(Answer::Done)
+            }
+        };
+        request.reply.send(answer);
+    }
+}
+
+fn row(last_byte: u8) -> Arc<TorrentRow> {
+    let mut id = [0xab; 20];
+    id[19] = last_byte;
+    Arc::new(TorrentRow {
+        id: TorrentId(id),
+        name: Untrusted::new("a\u{1b}[2Jb"),
+        state: TorrentState::Downloading,
+        cause: None,
+        done_bytes: 10,
+        wanted_bytes: 20,
+        total_bytes: 30,
+        down_bps: Rate(0),
+        up_bps: Rate(0),
+        downloaded_bytes: 0,
+        uploaded_bytes: 0,
+        peers: PeerCounts::default(),
+        webseeds: WebseedCounts::default(),
+        pieces: PieceCounts::default(),
+        requests_in_flight: 0,
+        disk_queue_bytes: 0,
+        wasted_bytes: 0,
+        listen_port: 7,
+        added_unix_s: 0,
+    })
+}
+
+fn detail() -> TorrentDetail {
+    let file = |index, path: &str| FileRow {
+        index: FileIndex(index),
+        path: Untrusted::new(path),
+        bytes: 10,
+        done_bytes: 5,
+        priority: Priority::Normal,
+        pieces: Some((PieceIndex(index), PieceIndex(index + 1))),
+    };
+    TorrentDetail {
+        row: row(0xa1),
+        piece_length: 16384,
+        save_dir: "/data".into(),
+        comment: None,
+        private: false,
+        files: vec![file(0, "t/a.bin"), file(1, "t/b.bin"), file(2, "t/sub/c.nfo")],
+        peers: Vec::new(),
+        trackers: Vec::new(),
+        runs: vec![PieceRun {
+            start: PieceIndex(0),
+            length: 4,
+            priority: Priority::Normal,
+            have: false,
+            partial: false,
+            checking: false,
+            unknown: false,
+            requested: false,
+            blocked: None,
+        }],
+        rarest_availability: None,
+        log: Vec::new(),
+    }
+}
+
+fn first() -> String {
+    row(0xa1).id.to_string()
+}
+
+#[test]
+fn programs_get_the_stable_keys() {
+    let engine = Engine::start();
+    let list = engine.json("list");
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    assert_eq!((&list[0]["id"], &list[0]["t_s"]), (&json!(first()), &json!(1.5)));
+    let files = engine.json(&format!("files {}", first()));
+    let expected = json!({"index": 1, "path": "t/b.bin", "bytes": 10, "done_bytes": 5, "priority": "normal",
+                          "pieces": [1, 2]});
+    assert_eq!(files[1], expected);
+    let runs = engine.json(&format!("pieces {}", first()));
+    let expected = json!([{"start": 0, "length": 4, "priority": "normal", "have": false, "partial": false,
+                           "checking": false, "unknown": false, "requested": false, "blocked": null}]);
+    assert_eq!(runs, expected);
+    assert_eq!(engine.json(&format!("peers {}", first())), json!([]));
+    assert_eq!(engine.json(&format!("trackers {}", first())), json!([]));
+}
+
+#[test]
+fn people_never_see_what_acts_on_their_terminal() {
+    let engine = Engine::start();
+    let output = engine.ctl("list");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("a␛[2Jb") && !text.contains('\u{1b}'), "{text:?}");
+}
+
+#[test]
+fn several_levels_reach_the_engine_as_one_change() {
+    let mut engine = Engine::start();
+    engine.json(&format!("priority {} ** off t/a.bin 2 high", first()));
+    let changes = json!([{"files": {"indices": [0, 1, 2]}, "level": "off"},
+                         {"files": {"indices": [0, 2]}, "level": "high"}]);
+    let expected = json!({"set_priority": {"torrent": first(), "changes": changes}});
+    assert_eq!(engine.told(), expected);
+}
+
+#[test]
+fn a_prefix_must_fit_one_torrent_and_a_wrong_one_changes_nothing() {
+    let mut engine = Engine::start();
+    assert!(engine.refusal("pause abab").contains("2 torrents"));
+    assert!(engine.refusal(&format!("pause {} ffff", first())).contains("'ffff'"));
+    engine.json(&format!("remove --data {}", first().to_uppercase()));
+    let expected = json!({"remove": {"torrent": first(), "data": "delete"}});
+    assert_eq!(engine.told(), expected, "the pauses before it reached nobody");
+}
+
+#[test]
+fn one_limit_is_set_and_the_other_kept() {
+    let mut engine = Engine::start();
+    assert_eq!(engine.json("limit"), json!({"down_bps": 500, "up_bps": null}));
+    assert_eq!(engine.json("limit --up 2k"), json!({"down_bps": 500, "up_bps": 2000}));
+    assert_eq!(engine.told(), json!({"set_limits": {"down": 500, "up": 2000}}));
+}
+
+#[test]
+fn the_engines_own_no_is_passed_on() {
+    let engine = Engine::start();
+    assert!(engine.refusal(&format!("recheck {}", first())).contains("being checked already"));
+    assert!(engine.refusal("add nowhere.torrent").contains("nowhere.torrent"));
+    assert!(engine.refusal(&format!("priority {} x.bin off", first())).contains("x.bin"));
+    let output = engine.ctl(&format!("priority {} t/a.bin", first()));
+    assert_eq!(output.status.code(), Some(2), "a level is missing");
+}
+
+#[test]
+fn without_an_engine_the_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = ctl(folder.path(), "list");
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains(&*folder.path().to_string_lossy()), "{error}");
+}
