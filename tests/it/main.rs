@@ -11,4 +11,5 @@ mod cli_errors;
 mod metainfo_corpora;
 mod real;
 mod screens;
+mod session;
 mod trackers;

@@ -15,14 +15,13 @@ impl Torrent {
         while let Some(due) = self.trackers.poll(now) {
             let effect = match due {
                 Due::Announce { tracker, url, event, num_want, key } => {
-                    let (wanted, done) = self.pieces.wanted_and_done_bytes();
                     let request = AnnounceRequest {
                         info_hash: self.id.0,
                         peer_id: self.peer_id.0,
                         port: self.listen_port,
                         uploaded_bytes: self.totals.session_uploaded_bytes,
                         downloaded_bytes: self.totals.session_downloaded_bytes,
-                        left_bytes: wanted.saturating_sub(done),
+                        left_bytes: self.pieces.missing_bytes(),
                         event,
                         num_want,
                         key,
@@ -42,6 +41,9 @@ impl Torrent {
         result: Result<AnnounceAnswer, TrackerError>,
     ) {
         self.trackers.answered(now, tracker, &result);
+        if !self.phase.transfers() {
+            return;
+        }
         let url = self.trackers.url(tracker).map(redact_url).unwrap_or_default();
         match result {
             Ok(answer) => {

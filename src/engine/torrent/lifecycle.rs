@@ -140,7 +140,9 @@ impl Torrent {
         self.notify(EventKind::State { from, to });
         let done = matches!(to, TorrentState::Seeding | TorrentState::Finished);
         if done && matches!(from, TorrentState::Downloading) {
-            self.trackers.completed();
+            if to == TorrentState::Seeding {
+                self.trackers.completed();
+            }
             self.notify(EventKind::Completed);
             self.storing.save_soon(now);
         }

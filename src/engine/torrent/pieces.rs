@@ -169,6 +169,12 @@ impl Pieces {
         (wanted, done)
     }
 
+    /// Bytes of all files that are not here, wanted or not: what trackers take for our standing in the swarm.
+    pub(in crate::engine) fn missing_bytes(&self) -> u64 {
+        let real = self.info.files.iter().zip(&self.file_done_bytes).filter(|(file, _)| !file.pad);
+        real.map(|(file, done)| file.bytes - done).sum()
+    }
+
     pub(in crate::engine) fn counts(&self) -> PieceCounts {
         let requested = self.partial.values().filter(|partial| partial.requested() > 0).count();
         PieceCounts {

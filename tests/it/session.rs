@@ -1,0 +1,198 @@
+//! Two engines in one process, over real sockets and real files on loopback.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use unchoke::contract::{
+    AddRequest, Answer, CheckPolicy, Command, FileChoice, Priority, PriorityChange, RemoveData, Source,
+    StartState, StoreTrust, TorrentState,
+};
+use unchoke::metainfo::create;
+use unchoke::session::{self, Handle, Restore, Running, Settings, Switch};
+use unchoke::units::TorrentId;
+
+const FILES: [(&str, usize); 4] =
+    [("a.bin", 700_001), ("sub/b.bin", 262_144), ("empty", 0), ("sub/c.bin", 99)];
+
+/// Payload that no two positions of which look alike.
+fn payload(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    std::iter::repeat_with(|| rng.u8(..)).take(bytes).collect()
+}
+
+fn contents() -> Vec<(&'static str, Vec<u8>)> {
+    FILES.iter().zip(1..).map(|((path, bytes), seed)| (*path, payload(*bytes, seed))).collect()
+}
+
+fn torrent() -> Vec<u8> {
+    let contents = contents();
+    let files: Vec<(&str, &[u8])> = contents.iter().map(|(path, bytes)| (*path, &bytes[..])).collect();
+    create::from_memory("bundle", 32 * 1024, &files, unchoke::metainfo::Kind::V1).unwrap()
+}
+
+fn write_payload(folder: &Path) {
+    for (path, bytes) in contents() {
+        let file = folder.join("bundle").join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
+}
+
+fn assert_payload(folder: &Path) {
+    for (path, bytes) in contents() {
+        assert!(std::fs::read(folder.join("bundle").join(path)).unwrap() == bytes, "{path} differs");
+    }
+}
+
+fn settings(folder: &Path) -> Settings {
+    Settings {
+        state_dir: folder.join("state"),
+        save_dir: folder.join("save"),
+        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port: 0,
+        check: CheckPolicy::Auto,
+        trust_store: StoreTrust::Yes,
+        down_limit: None,
+        up_limit: None,
+        trackers: Switch::Off,
+        seed: Switch::On,
+        restore: Restore::SavedList,
+    }
+}
+
+async fn engine(folder: &Path) -> (Handle, Running) {
+    session::start(settings(folder)).await.unwrap()
+}
+
+fn request(peers: Vec<SocketAddr>) -> AddRequest {
+    AddRequest {
+        source: Source::Bytes(torrent()),
+        save_dir: None,
+        priorities: Vec::new(),
+        start: StartState::Running,
+        peers,
+        trackers: Vec::new(),
+    }
+}
+
+async fn add(handle: &Handle, request: AddRequest) -> TorrentId {
+    match handle.request(Command::Add(Box::new(request))).await.unwrap() {
+        Answer::Added { torrent, .. } => torrent,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until the torrent is in `state`.
+async fn reach(handle: &Handle, torrent: TorrentId, state: TorrentState) {
+    let mut snapshots = handle.snapshots();
+    let there = snapshots
+        .wait_until(|snapshot| snapshot.torrents.iter().any(|row| row.id == torrent && row.state == state));
+    let waited = tokio::time::timeout(Duration::from_secs(30), there).await;
+    assert!(waited.is_ok(), "not {state:?} within 30 s: {:?}", handle.request(Command::List).await);
+}
+
+async fn end(handle: Handle, running: Running) {
+    handle.request(Command::Shutdown).await.unwrap();
+    running.ended().await.unwrap();
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// A folder, an engine on it that seeds, and its address.
+async fn seed() -> (tempfile::TempDir, Handle, Running, SocketAddr) {
+    let folder = tempfile::tempdir().unwrap();
+    write_payload(&folder.path().join("save"));
+    let (handle, running) = engine(folder.path()).await;
+    let torrent = add(&handle, request(Vec::new())).await;
+    reach(&handle, torrent, TorrentState::Seeding).await;
+    let address = loopback(handle.listen_port());
+    (folder, handle, running, address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_engine_downloads_from_another_and_remembers_it() {
+    let (_seed_folder, seed, seed_running, address) = seed().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (leecher, running) = engine(folder.path()).await;
+    let torrent = add(&leecher, request(vec![address])).await;
+    reach(&leecher, torrent, TorrentState::Seeding).await;
+    end(leecher, running).await;
+    assert_payload(&folder.path().join("save"));
+    end(seed, seed_running).await;
+    // The next run knows it without looking at the payload again.
+    let (again, running) = engine(folder.path()).await;
+    reach(&again, torrent, TorrentState::Seeding).await;
+    end(again, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deselected_file_comes_when_it_is_selected() {
+    let (_seed_folder, seed, seed_running, address) = seed().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (leecher, running) = engine(folder.path()).await;
+    let off = PriorityChange { files: FileChoice::Glob("bundle/a.bin".into()), level: Priority::Off };
+    let torrent = add(&leecher, AddRequest { priorities: vec![off], ..request(vec![address]) }).await;
+    reach(&leecher, torrent, TorrentState::Finished).await;
+    let all = PriorityChange { files: FileChoice::All, level: Priority::High };
+    leecher.request(Command::SetPriority { torrent, changes: vec![all] }).await.unwrap();
+    reach(&leecher, torrent, TorrentState::Seeding).await;
+    assert_payload(&folder.path().join("save"));
+    end(leecher, running).await;
+    end(seed, seed_running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_with_data_leaves_nothing_behind() {
+    let (folder, seed, running, _) = seed().await;
+    let torrent = match seed.request(Command::List).await.unwrap() {
+        Answer::List(rows) => rows[0].id,
+        other => panic!("{other:?}"),
+    };
+    seed.request(Command::Remove { torrent, data: RemoveData::Delete }).await.unwrap();
+    assert!(!folder.path().join("save/bundle").exists());
+    assert!(matches!(seed.request(Command::List).await.unwrap(), Answer::List(rows) if rows.is_empty()));
+    end(seed, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_added_leaves_the_list_and_the_disk_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let (handle, running) = engine(folder.path()).await;
+    let file = folder.path().join("a file");
+    std::fs::write(&file, b"no torrent").unwrap();
+    let bad = [
+        (Source::Path(folder.path().join("missing.torrent")), "missing.torrent"),
+        (Source::Path(folder.path().to_owned()), "not a file"),
+        (Source::Path(file.clone()), "not a valid torrent"),
+        (Source::Magnet("magnet:?xt=urn:btih:zz".into()), "magnet"),
+    ];
+    for (source, named) in bad {
+        let refused = handle.request(Command::Add(Box::new(AddRequest { source, ..request(vec![]) }))).await;
+        let message = refused.unwrap_err().message;
+        assert!(message.contains(named), "{message}");
+    }
+    let beneath_a_file = AddRequest { save_dir: Some(file.join("below")), ..request(vec![]) };
+    let refused = handle.request(Command::Add(Box::new(beneath_a_file))).await.unwrap_err();
+    assert!(refused.message.contains("cannot save into"), "{refused}");
+    assert!(matches!(handle.request(Command::List).await.unwrap(), Answer::List(rows) if rows.is_empty()));
+    assert!(!folder.path().join("save").exists());
+    end(handle, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rate_limits_hold() {
+    let (_seed_folder, seed, seed_running, address) = seed().await;
+    seed.request(Command::SetLimits { down: None, up: Some(unchoke::units::Rate(400_000)) }).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (leecher, running) = engine(folder.path()).await;
+    let began = std::time::Instant::now();
+    let torrent = add(&leecher, request(vec![address])).await;
+    reach(&leecher, torrent, TorrentState::Seeding).await;
+    // Nearly 1 MB at 400 kB/s: a free flow takes milliseconds.
+    assert!(began.elapsed() > Duration::from_millis(1500), "{:?}", began.elapsed());
+    end(leecher, running).await;
+    end(seed, seed_running).await;
+}
