@@ -56,6 +56,13 @@ pub fn run(request: CreateRequest, out: &mut dyn Write, notes: &mut dyn Write) -
         .with_context(|| format!("cannot write {}", Untrusted::new(output.to_string_lossy())))?;
 
     let info = parse(Bytes::from(created.torrent))?.info;
+    if path.is_dir() && info.files.iter().any(|file| file.path.parts().count() == 1) {
+        let lone = &info.name;
+        let _ = writeln!(
+            notes,
+            "a v2 torrent of one file cannot name its folder: clients will look for {lone} itself (--hybrid can)"
+        );
+    }
     let shown = Untrusted::new(output.to_string_lossy());
     writeln!(
         out,
@@ -121,6 +128,15 @@ mod tests {
         assert!(told.contains(&torrent.info.info_hash_v1.unwrap().to_string()));
         assert!(told.contains(&torrent.info.info_hash_v2.unwrap().to_string()));
         assert!(torrent.created_by.unwrap().raw().starts_with("unchoke/"));
+
+        let one = folder.path().join("one");
+        std::fs::create_dir(&one).unwrap();
+        std::fs::write(one.join("a"), [1; 9]).unwrap();
+        let lone = Options { kind: Kind::V2, ..Options::default() };
+        let mut notes = Vec::new();
+        run(CreateRequest { path: one, output: output.clone(), options: lone }, &mut Vec::new(), &mut notes)
+            .unwrap();
+        assert!(String::from_utf8(notes).unwrap().contains("look for a itself"));
 
         let bad = Options { webseeds: vec!["ftp://w.example/".into()], ..request.options };
         let error =

@@ -51,15 +51,17 @@ fn rename(files: &mut [File], folders: &BTreeSet<u64>) -> Result<(), MetainfoErr
 /// The hasher has fixed keys, so runs agree. Should two different paths ever share a digest, one is renamed needlessly.
 fn digest(path: &SafePath, mut folder: impl FnMut(u64)) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let mut utf8 = [0; 4];
-    for (at, part) in path.parts().enumerate() {
+    let lower = if path.as_str().is_ascii() {
+        path.as_str().to_ascii_lowercase()
+    } else {
+        path.as_str().chars().flat_map(char::to_lowercase).collect()
+    };
+    for (at, part) in lower.split('/').enumerate() {
         if at > 0 {
             folder(hasher.finish());
             hasher.write(b"/");
         }
-        for character in part.chars().flat_map(char::to_lowercase) {
-            hasher.write(character.encode_utf8(&mut utf8).as_bytes());
-        }
+        hasher.write(part.as_bytes());
     }
     hasher.finish()
 }

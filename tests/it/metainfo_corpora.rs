@@ -153,3 +153,40 @@ fn every_file_has_its_path() {
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Whatever happens to a file on its way to us, it is read or refused, and what is read holds together.
+#[test]
+fn fault_75_mutated_corpora_never_panic() {
+    const MUTANTS_PER_FILE: u64 = 40;
+    const FILE_BYTES_MAX: usize = 200_000;
+    let Some(folder) = corpora() else { return };
+    let expected = std::fs::read_to_string(folder.join("EXPECTED.tsv")).unwrap();
+    let mut read = 0;
+    for row in table(&expected) {
+        let original = std::fs::read(folder.join(row["file"])).unwrap();
+        if original.len() > FILE_BYTES_MAX {
+            continue;
+        }
+        for seed in 0..MUTANTS_PER_FILE {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut bytes = original.clone();
+            for _ in 0..random.usize(1..5) {
+                let at = random.usize(..bytes.len());
+                match random.u8(..4) {
+                    0 => bytes[at] = random.u8(..),
+                    1 => bytes[at] = b"0123456789deil:-"[random.usize(..16)],
+                    2 => bytes.insert(at, random.u8(..)),
+                    _ => bytes.truncate(at.max(1)),
+                }
+            }
+            let Ok(torrent) = parse(Bytes::from(bytes)) else { continue };
+            let info = &torrent.info;
+            let last = unchoke::units::PieceIndex(info.piece_count() - 1);
+            let spans: u32 = info.spans(last, 0, u32::MAX).map(|span| span.bytes).sum();
+            assert_eq!(spans, info.piece_bytes(last), "seed={seed} of {}", row["file"]);
+            let _ = info.verifier_of_all(last);
+            read += 1;
+        }
+    }
+    assert!(read > 0, "some mutants are still torrents");
+}
