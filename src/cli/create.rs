@@ -25,7 +25,8 @@ pub struct CreateRequest {
     pub options: Options,
 }
 
-/// Makes the torrent. `out` is told what was made, `notes` (standard error) how far it is and what was left out.
+/// Makes the torrent. `out` is told what was made, `notes` (standard error) how far it is and what was left
+/// out.
 pub fn run(request: CreateRequest, out: &mut dyn Write, notes: &mut dyn Write) -> anyhow::Result<()> {
     let CreateRequest { path, output, mut options } = request;
     check_urls("--tracker", &options.trackers, &["http", "https", "udp"])?;

@@ -1,7 +1,8 @@
 //! JSON for programs that a terminal may also read.
 //!
-//! Every text is exact, but characters that act on a terminal or hide are written as `\u` escapes: a parser sees the same
-//! text, and a person who looks at the raw output is not fooled by it. serde_json escapes C0 alone.
+//! Every text is exact, but characters that act on a terminal or hide are written as `\u` escapes: a parser
+//! sees the same text, and a person who looks at the raw output is not fooled by it. serde_json escapes C0
+//! alone.
 
 use std::io;
 
@@ -15,7 +16,8 @@ pub fn line<T: Serialize>(value: &T) -> anyhow::Result<String> {
     Ok(String::from_utf8(out)?)
 }
 
-/// As the compact formatter, with more characters escaped. Compact punctuation is the default of every other method.
+/// As the compact formatter, with more characters escaped. Compact punctuation is the default of every other
+/// method.
 struct Visible(CompactFormatter);
 
 impl Formatter for Visible {

@@ -1,4 +1,5 @@
-//! Why bytes are not a torrent: one named class per rule, so that a person or a test can tell which was broken.
+//! Why bytes are not a torrent: one named class per rule, so that a person or a test can tell which was
+//! broken.
 
 /// Why bytes are not a torrent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! What is shared: names, files, pieces and their hashes, as the info dictionary says.
 //!
-//! All pieces make one space of bytes; each file has an offset in it. In a v1 torrent files follow each other, with pad
-//! files (BEP 47) as files of their own; in a v2-only torrent every file starts a piece, so its last piece may be short
-//! (BEP 52). `layout` maps between the two; `verifier` gives the hash of a piece.
+//! All pieces make one space of bytes; each file has an offset in it. In a v1 torrent files follow each
+//! other, with pad files (BEP 47) as files of their own; in a v2-only torrent every file starts a piece, so
+//! its last piece may be short (BEP 52). `layout` maps between the two; `verifier` gives the hash of a piece.
 
 use std::collections::BTreeMap;
 
@@ -135,8 +135,8 @@ impl Info {
         self.piece_count
     }
 
-    /// A hasher that knows the right hash of the piece; a hybrid is judged by its v1 hashes. `None` where the piece layer
-    /// is not known (v2), or there is no such piece.
+    /// A hasher that knows the right hash of the piece; a hybrid is judged by its v1 hashes. `None` where the
+    /// piece layer is not known (v2), or there is no such piece.
     pub fn verifier(&self, piece: PieceIndex) -> Option<PieceHasher> {
         match self.kind {
             Kind::V1 | Kind::Hybrid => self.verifier_v1(piece),
@@ -144,8 +144,8 @@ impl Info {
         }
     }
 
-    /// As [`Self::verifier`], by every hash that is known: a hybrid must satisfy both (a mismatch of one alone means that
-    /// the torrent contradicts itself).
+    /// As [`Self::verifier`], by every hash that is known: a hybrid must satisfy both (a mismatch of one
+    /// alone means that the torrent contradicts itself).
     pub fn verifier_of_all(&self, piece: PieceIndex) -> Option<PieceHasher> {
         match (self.verifier_v1(piece), self.verifier_v2(piece)) {
             (Some(v1), Some(v2)) => Some(v1.and(v2)),
@@ -175,13 +175,14 @@ impl Info {
         Some(PieceHasher::v2(*hash, file_bytes, self.piece_height()))
     }
 
-    /// The piece layer of a file (BEP 52): 32 bytes for each of its pieces. `None` where it is not known or not needed.
+    /// The piece layer of a file (BEP 52): 32 bytes for each of its pieces. `None` where it is not known or
+    /// not needed.
     pub fn piece_layer(&self, file: FileIndex) -> Option<&Bytes> {
         self.layers.get(&file)
     }
 
-    /// Takes a piece layer, from `piece layers` or from a peer, for every file with this root that is larger than a piece.
-    /// It is proved against the root before it is kept.
+    /// Takes a piece layer, from `piece layers` or from a peer, for every file with this root that is larger
+    /// than a piece. It is proved against the root before it is kept.
     pub fn add_piece_layer(&mut self, root: &Hash, layer: Bytes) -> Result<(), MetainfoError> {
         let holders: Vec<FileIndex> =
             self.file_indices().filter(|index| self.files[index.at()].pieces_root == Some(*root)).collect();

@@ -21,8 +21,8 @@ pub struct Span {
 }
 
 impl Info {
-    /// Bytes of a piece: the piece length, or less at the end of the torrent (v1) or of a file (v2-only). 0 where there is no
-    /// such piece.
+    /// Bytes of a piece: the piece length, or less at the end of the torrent (v1) or of a file (v2-only). 0
+    /// where there is no such piece.
     pub fn piece_bytes(&self, piece: PieceIndex) -> u32 {
         let Some(start) = self.piece_start(piece) else { return 0 };
         let end = match self.kind {
@@ -39,8 +39,8 @@ impl Info {
         Some(self.piece_at(file.offset)..=self.piece_at(file.end() - 1))
     }
 
-    /// The files under `length` bytes of a piece from `begin` on, in order, pad files included; empty files never occur.
-    /// What lies beyond the piece is left out.
+    /// The files under `length` bytes of a piece from `begin` on, in order, pad files included; empty files
+    /// never occur. What lies beyond the piece is left out.
     pub fn spans(&self, piece: PieceIndex, begin: u32, length: u32) -> impl Iterator<Item = Span> + '_ {
         let piece_bytes = self.piece_bytes(piece);
         let begin = begin.min(piece_bytes);
@@ -82,7 +82,8 @@ impl Info {
         Some((FileIndex(u32::try_from(index).expect("files are bounded by FILES_MAX")), file))
     }
 
-    /// The first file, from the one at `from` on, that ends after `offset`. Ends never fall from one file to the next.
+    /// The first file, from the one at `from` on, that ends after `offset`. Ends never fall from one file to
+    /// the next.
     fn first_ending_after(&self, from: usize, offset: u64) -> usize {
         from + self.files[from..].partition_point(|file| file.end() <= offset)
     }

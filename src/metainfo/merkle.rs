@@ -32,7 +32,8 @@ impl Merkle {
         self.leaves
     }
 
-    /// The root of a tree of `height` levels above its leaves, missing leaves being `padding`. The leaves must fit.
+    /// The root of a tree of `height` levels above its leaves, missing leaves being `padding`. The leaves
+    /// must fit.
     pub fn root(mut self, height: u32, mut padding: Hash) -> Hash {
         // The subtree at this level which holds the last leaf and, where that is not enough, padding.
         let mut edge: Option<Hash> = None;

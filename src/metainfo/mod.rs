@@ -1,8 +1,10 @@
-//! What a torrent is: reading .torrent files and magnets (v1, v2, hybrid), file layout, piece hashes, making torrents.
+//! What a torrent is: reading .torrent files and magnets (v1, v2, hybrid), file layout, piece hashes, making
+//! torrents.
 //!
-//! Everything here takes bytes from strangers: an input is scanned for depth and counts before anything is read from it,
-//! each refusal is a named class of [`MetainfoError`], and whatever comes out is consistent: paths are inside the save
-//! folder and unique, offsets and counts fit, every hash that was given fits its place. Pure; only `create` reads files.
+//! Everything here takes bytes from strangers: an input is scanned for depth and counts before anything is
+//! read from it, each refusal is a named class of [`MetainfoError`], and whatever comes out is consistent:
+//! paths are inside the save folder and unique, offsets and counts fit, every hash that was given fits its
+//! place. Pure; only `create` reads files.
 
 pub mod create;
 mod error;

@@ -1,8 +1,8 @@
 //! Paths that are safe by construction: inside the save folder, made of parts that a file system can hold.
 //!
-//! Built from the parts of a torrent's path. Characters that separate, control or hide are dropped, broken UTF-8 becomes
-//! `_`, long parts are cut; a part of which nothing usable is left becomes `_`. The results are those of libtorrent, so that
-//! data saved by other clients is found again.
+//! Built from the parts of a torrent's path. Characters that separate, control or hide are dropped, broken
+//! UTF-8 becomes `_`, long parts are cut; a part of which nothing usable is left becomes `_`. The results are
+//! those of libtorrent, so that data saved by other clients is found again.
 
 use std::fmt;
 use std::path::Path;

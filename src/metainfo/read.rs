@@ -1,7 +1,7 @@
 //! Reading scanned bencode piece by piece, without building a tree: a value is the slice that holds it.
 //!
-//! Every function expects a slice that passed `scan`; a slice of another shape gives `None` or no items, never an error,
-//! because in most places of a torrent a value of the wrong type counts as absent.
+//! Every function expects a slice that passed `scan`; a slice of another shape gives `None` or no items,
+//! never an error, because in most places of a torrent a value of the wrong type counts as absent.
 
 use std::ops::ControlFlow;
 

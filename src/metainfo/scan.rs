@@ -1,7 +1,8 @@
-//! One pass over bencode that proves it safe to read: depth, number of values, string lengths, integer range, and
-//! whether it is canonical. Nothing is allocated but a stack of bounded depth.
+//! One pass over bencode that proves it safe to read: depth, number of values, string lengths, integer range,
+//! and whether it is canonical. Nothing is allocated but a stack of bounded depth.
 //!
-//! Runs before `read`: the bencode crate recurses and lets integers overflow, so it only ever sees what passed here.
+//! Runs before `read`: the bencode crate recurses and lets integers overflow, so it only ever sees what
+//! passed here.
 
 use super::error::MetainfoError;
 use crate::limits::{METAINFO_DEPTH_MAX, METAINFO_TOKENS_MAX};

@@ -332,7 +332,8 @@ fn v2_layout(lengths: &[u64]) -> Option<Metainfo> {
     read(v2_but(&leaf(), "file tree", [b"d".as_slice(), &tree, b"e"].concat())).ok()
 }
 
-/// Every byte of every file is in exactly one piece at exactly one place, and every question agrees with that.
+/// Every byte of every file is in exactly one piece at exactly one place, and every question agrees with
+/// that.
 fn check_layout(info: &Info) {
     let mut next = vec![0u64; info.files.len()];
     let mut touched: Vec<Vec<u32>> = vec![Vec::new(); info.files.len()];

@@ -1,7 +1,7 @@
 //! Giving files of equal path paths of their own, in a way that every run repeats.
 //!
-//! Paths that differ only in case count as equal, and so do a file and a folder: both would meet on some file system.
-//! Pad files are never written, so they are left alone.
+//! Paths that differ only in case count as equal, and so do a file and a folder: both would meet on some file
+//! system. Pad files are never written, so they are left alone.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
@@ -48,7 +48,8 @@ fn rename(files: &mut [File], folders: &BTreeSet<u64>) -> Result<(), MetainfoErr
 
 /// A digest of the path without regard to case; `folder` is given that of each folder on the way.
 ///
-/// The hasher has fixed keys, so runs agree. Should two different paths ever share a digest, one is renamed needlessly.
+/// The hasher has fixed keys, so runs agree. Should two different paths ever share a digest, one is renamed
+/// needlessly.
 fn digest(path: &SafePath, mut folder: impl FnMut(u64)) -> u64 {
     let mut hasher = DefaultHasher::new();
     let lower = if path.as_str().is_ascii() {

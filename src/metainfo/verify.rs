@@ -1,7 +1,7 @@
 //! Hashing a piece as its bytes come and saying whether it is the right one.
 //!
-//! A v1 piece has one SHA-1 (BEP 3). A v2 piece is a merkle tree over 16 KiB blocks (BEP 52): the root of the file where
-//! the file is not larger than a piece, else a node of its piece layer. Made by `Info::verifier`.
+//! A v1 piece has one SHA-1 (BEP 3). A v2 piece is a merkle tree over 16 KiB blocks (BEP 52): the root of the
+//! file where the file is not larger than a piece, else a node of its piece layer. Made by `Info::verifier`.
 
 use sha1::{Digest, Sha1};
 use sha2::Sha256;

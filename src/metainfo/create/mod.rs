@@ -1,10 +1,10 @@
 //! Making torrents: v1, v2 and hybrid, from a file, a folder or memory.
 //!
-//! The same input gives the same info-hash everywhere: files are sorted, and entries whose name starts with a dot are left
-//! out of every kind, because lava_torrent's builder, which makes the v1 torrents, leaves them out. It knows neither
-//! trees nor pad files, so v2 and hybrid torrents are hashed and written here, and so is anything made from memory. What
-//! was made is read back and compared with what was asked for before it is handed out. The only part of `metainfo` that
-//! reads files; nothing else is kept in memory than hashes.
+//! The same input gives the same info-hash everywhere: files are sorted, and entries whose name starts with a
+//! dot are left out of every kind, because lava_torrent's builder, which makes the v1 torrents, leaves them
+//! out. It knows neither trees nor pad files, so v2 and hybrid torrents are hashed and written here, and so
+//! is anything made from memory. What was made is read back and compared with what was asked for before it is
+//! handed out. The only part of `metainfo` that reads files; nothing else is kept in memory than hashes.
 
 mod bencode;
 mod hash;
@@ -172,8 +172,8 @@ pub fn create(
     Ok(Created { torrent, left_out })
 }
 
-/// Makes a torrent of named bytes; one file whose name is that of the torrent makes a single-file torrent. File names may
-/// have several parts, joined by `/`.
+/// Makes a torrent of named bytes; one file whose name is that of the torrent makes a single-file torrent.
+/// File names may have several parts, joined by `/`.
 pub fn from_memory(
     name: &str,
     piece_length: u32,

@@ -1,8 +1,8 @@
 //! Magnet links (BEP 9, BEP 52, BEP 53): what to look for, and where.
 //!
-//! A link without a usable info-hash, or with a broken one, is refused whole. Any other parameter that is broken or unsafe is
-//! left out, with a line in `left_out` that says why. Counts are bounded and file ranges stay ranges, however long the
-//! link claims they are.
+//! A link without a usable info-hash, or with a broken one, is refused whole. Any other parameter that is
+//! broken or unsafe is left out, with a line in `left_out` that says why. Counts are bounded and file ranges
+//! stay ranges, however long the link claims they are.
 
 mod encoding;
 mod selection;
@@ -112,7 +112,8 @@ impl Magnet {
         }
     }
 
-    /// What the torrent is known by. Metadata may show that a v2 link is to a hybrid, whose id is its v1 info-hash.
+    /// What the torrent is known by. Metadata may show that a v2 link is to a hybrid, whose id is its v1
+    /// info-hash.
     pub fn id(&self) -> TorrentId {
         TorrentId(self.swarm_hashes().first().copied().expect("a magnet has at least one info-hash"))
     }
@@ -264,8 +265,8 @@ fn checked_url(text: &str, schemes: &[&str]) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// A URL that a link may make us fetch: not of this machine or its neighbours, which a stranger cannot ask for himself.
-/// The address behind a host name is checked when it is fetched.
+/// A URL that a link may make us fetch: not of this machine or its neighbours, which a stranger cannot ask
+/// for himself. The address behind a host name is checked when it is fetched.
 fn checked_web_url(text: &str) -> Result<String, &'static str> {
     let text = checked_url(text, &["http", "https"])?;
     let own = match url::Url::parse(&text).ok().as_ref().and_then(url::Url::host) {
