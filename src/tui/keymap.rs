@@ -267,6 +267,24 @@ mod tests {
     }
 
     #[test]
+    fn a_key_has_one_meaning_on_the_screen() {
+        let parts = [Context::Torrents, Context::Tree, Context::Pane];
+        let shared = [Context::Screen, Context::Marks, Context::Rows, Context::Anywhere];
+        for part in parts {
+            let all: Vec<&Binding> = BINDINGS
+                .iter()
+                .filter(|binding| binding.context == part || shared.contains(&binding.context))
+                .collect();
+            for (at, binding) in all.iter().enumerate() {
+                let again = all[at + 1..]
+                    .iter()
+                    .find(|other| binding.keys.iter().any(|key| other.keys.contains(key)));
+                assert!(again.is_none(), "{binding:?} and {again:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_shifted_letter_is_itself_and_a_release_is_nothing() {
         let shifted = KeyEvent::new(KeyCode::Char('D'), KeyModifiers::SHIFT);
         assert_eq!(Key::of(&shifted), Some(Key::Char('D')));

@@ -134,6 +134,14 @@ pub fn help_text(size: Size) -> Rect {
     }
 }
 
+/// Places of the help's lines: one column, or two on a wide screen.
+pub fn help_rows(text: Rect) -> impl Iterator<Item = Rect> {
+    const TWO_COLUMNS_MIN: u16 = 100;
+    let columns = if text.width >= TWO_COLUMNS_MIN { 2 } else { 1 };
+    let width = text.width / columns;
+    (0..columns).flat_map(move |at| Rect { x: text.x + at * width, width, ..text }.rows())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -296,13 +296,13 @@ impl Model {
             Some(dialog) => dialog.contexts(),
             None => match (self.focus, self.pane.tab) {
                 (Focus::List, _) => {
-                    vec![Context::Torrents, Context::Marks, Context::Rows, Context::Screen, Context::Anywhere]
+                    vec![Context::Torrents, Context::Screen, Context::Marks, Context::Rows, Context::Anywhere]
                 }
                 (Focus::Pane, Tab::Files) => {
-                    vec![Context::Tree, Context::Marks, Context::Rows, Context::Screen, Context::Anywhere]
+                    vec![Context::Tree, Context::Screen, Context::Marks, Context::Rows, Context::Anywhere]
                 }
                 (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => {
-                    vec![Context::Pane, Context::Rows, Context::Screen, Context::Anywhere]
+                    vec![Context::Pane, Context::Screen, Context::Rows, Context::Anywhere]
                 }
             },
         }

@@ -72,7 +72,7 @@ pub(super) fn draw(model: &Model, help: &HelpDialog, buffer: &mut Buffer) {
     let area = layout::help_text(model.size);
     let lines = lines(&help.contexts);
     let first = help.scroll.at();
-    for (row, line) in area.rows().zip(lines.iter().skip(first)) {
+    for (row, line) in layout::help_rows(area).zip(lines.iter().skip(first)) {
         let spans = match line {
             Line::Group(name) => vec![Span::new(*name, Role::Title)],
             Line::Keys { keys, does } => {
@@ -83,7 +83,7 @@ pub(super) fn draw(model: &Model, help: &HelpDialog, buffer: &mut Buffer) {
         };
         look.line(buffer, row, &spans);
     }
-    let below = lines.len().saturating_sub(first + usize::from(area.height));
+    let below = lines.len().saturating_sub(first + layout::help_rows(area).count());
     let foot = Rect { y: sheet.bottom().saturating_sub(2), height: 1, ..area };
     look.line(buffer, foot, &[Span::new(text::help_foot(below), Role::Quiet)]);
 }

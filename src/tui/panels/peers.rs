@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{count, pane_role, quiet, rate, rows, say, size, split_heading};
 use crate::contract::{PeerFlags, PeerRow, TorrentDetail};
-use crate::tui::format::{self, Align};
+use crate::tui::format;
 use crate::tui::model::Model;
 use crate::tui::text::{self, heading};
 use crate::tui::theme::Role;
@@ -45,21 +45,24 @@ const FIELDS: [Field; 13] = [
 ];
 
 const COLUMNS: [Column; 13] = [
-    // An IPv4 address with its port; IPv6 grows into the room that is left.
-    Column::growing(heading::ADDRESS, 15, 47, 0),
+    // An IPv4 address with its port; where there is an IPv6 one, it grows.
+    Column::words(heading::ADDRESS, 21, 0),
     Column::growing(heading::CLIENT, 9, 30, 4),
     Column::words(heading::FLAGS, 7, 0),
     Column::number(heading::DONE, 5, 3),
     Column::number(heading::DOWN, 6, 1),
     Column::number(heading::UP, 6, 2),
-    Column { align: Align::Right, ..Column::number(heading::REQUESTS, 8, 5) },
+    Column::number(heading::REQUESTS, 7, 5),
     Column::number(heading::REQUESTS_IN, 3, 6),
-    Column::words(heading::SOURCE, 11, 7),
+    Column::words(heading::SOURCE, 8, 7),
     Column::number(heading::RECEIVED, 5, 8),
     Column::number(heading::SENT, 5, 9),
     Column::number(heading::AGE, 6, 10),
     Column::number(heading::SILENT, 6, 11),
 ];
+
+/// The longest IPv6 address in brackets, with its port.
+const IPV6_COLUMNS: u16 = 47;
 
 /// Draws the peers pane.
 pub(super) fn draw(model: &Model, detail: &TorrentDetail, buffer: &mut Buffer, area: Rect) {
@@ -70,10 +73,15 @@ pub(super) fn draw(model: &Model, detail: &TorrentDetail, buffer: &mut Buffer, a
     let (heading, area) = split_heading(area);
     let legend = Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area };
     let area = Rect { height: area.height.saturating_sub(1), ..area };
-    let fitted = fit(&COLUMNS, area.width, model.pane.columns_skipped);
-    draw_heading(look, buffer, heading, &COLUMNS, &fitted, None);
     let page = usize::from(area.height);
-    rows(area, model.pane.rows.seen(detail.peers.len(), page), |row, area| {
+    let seen = model.pane.rows.seen(detail.peers.len(), page);
+    let mut columns = COLUMNS;
+    if detail.peers[seen.clone()].iter().any(|peer| peer.address.is_ipv6()) {
+        columns[Field::Address as usize].width_max = IPV6_COLUMNS;
+    }
+    let fitted = fit(&columns, area.width, model.pane.columns_skipped);
+    draw_heading(look, buffer, heading, &columns, &fitted, None);
+    rows(area, seen, |row, area| {
         let Some(peer) = detail.peers.get(row) else { return };
         let ground = (row == model.pane.rows.at()).then(|| pane_role(model));
         let pieces = detail.row.pieces.total;

@@ -138,8 +138,8 @@ const COLUMNS: [Column; 5] = [
     Column::number(heading::START, 7, 0),
     Column::number(heading::LENGTH, 7, 0),
     Column::words(heading::PRIORITY, 6, 2),
-    Column::growing(heading::STATE, 12, 36, 0),
-    Column::growing(heading::BLOCKED, 23, 40, 1),
+    Column::growing(heading::STATE, 12, 24, 0),
+    Column::growing(heading::BLOCKED, 24, 40, 1),
 ];
 
 /// Draws the pieces pane.

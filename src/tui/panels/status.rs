@@ -23,10 +23,13 @@ pub(in crate::tui) fn totals(model: &Model, buffer: &mut Buffer, area: Rect) {
         vec![Span::new(" ", Role::Bar)],
         rate_and_limit(text::DOWN, engine.down_bps, limits.down, Role::Down),
         rate_and_limit(text::UP, engine.up_bps, limits.up, Role::Up),
-        vec![Span::new(text::torrents(model.snapshot.torrents.len()), Role::Bar)],
     ];
+    let failed = counts(model).get(&TorrentState::Error).copied().unwrap_or(0);
+    if failed > 0 {
+        parts.push(vec![Span::new(format!("{failed} {}", text::state(TorrentState::Error)), Role::Error)]);
+    }
     if let Some(free) = engine.disk_free_bytes {
-        parts.push(vec![Span::new(format!("{} {}", format::bytes(free), text::FREE), Role::Bar)]);
+        parts.push(vec![Span::new(format!("{} {}", format::short_bytes(free), text::FREE), Role::Bar)]);
     }
     if engine.listen_port > 0 {
         parts.push(vec![Span::new(format!("{} {}", text::PORT, engine.listen_port), Role::Bar)]);
@@ -35,7 +38,8 @@ pub(in crate::tui) fn totals(model: &Model, buffer: &mut Buffer, area: Rect) {
         let queue = format!("{} {}", format::bytes(engine.disk_queue_bytes), text::DISK_QUEUE);
         parts.push(vec![Span::new(queue, Role::Bar)]);
     }
-    for (state, number) in counts(model) {
+    parts.push(vec![Span::new(text::torrents(model.snapshot.torrents.len()), Role::Bar)]);
+    for (state, number) in counts(model).into_iter().filter(|(state, _)| *state != TorrentState::Error) {
         parts.push(vec![Span::new(format!("{number} {}", text::state(state)), Role::Bar)]);
     }
     draw_parts(look, buffer, area, parts);
@@ -46,7 +50,7 @@ fn draw_parts(look: &Look, buffer: &mut Buffer, area: Rect, parts: Vec<Vec<Span>
     let mut line: Vec<Span> = Vec::new();
     let mut used = 0;
     for (at, part) in parts.into_iter().enumerate() {
-        let gap = if at > 1 { 3 } else { 0 };
+        let gap = if at > 1 { 2 } else { 0 };
         let columns: usize = part.iter().map(Span::width).sum();
         if used + gap + columns > usize::from(area.width) {
             break;
@@ -61,10 +65,13 @@ fn draw_parts(look: &Look, buffer: &mut Buffer, area: Rect, parts: Vec<Vec<Span>
 fn rate_and_limit(name: &str, rate: Rate, limit: Option<Rate>, role: Role) -> Vec<Span> {
     let mut spans = vec![
         Span::new(format!("{name} "), Role::Bar),
-        Span::new(format!("{:>10}", format::rate(rate)), if rate == Rate(0) { Role::Bar } else { role }),
+        Span::new(
+            format!("{:>5}/s", format::short_bytes(rate.0)),
+            if rate == Rate(0) { Role::Bar } else { role },
+        ),
     ];
     if let Some(limit) = limit {
-        spans.push(Span::new(format!(" {} {}", text::OF, format::rate(limit)), Role::Warning));
+        spans.push(Span::new(format!(" {} {}", text::OF, format::short_bytes(limit.0)), Role::Warning));
     }
     spans
 }

@@ -126,6 +126,7 @@ fn cell(model: &Model, torrent: &TorrentRow, position: usize, place: FittedColum
             let name = look.name(&torrent.name, || format!("torrent {}", position + 1));
             Cell::new(name, Role::Text)
         }
+        Field::Progress if torrent.state == TorrentState::Metadata => quiet(look),
         Field::Progress => {
             let bar = look.bar(torrent.done_bytes, torrent.wanted_bytes, place.width);
             Cell::new(bar, state_role(torrent))

@@ -21,7 +21,7 @@ use crate::contract::{
 use crate::units::Rate;
 
 /// The whole screen where nothing fits.
-pub const TOO_SMALL: &str = "The screen is too small";
+pub const TOO_SMALL: &str = "Screen too small";
 /// The list without torrents.
 pub const NO_TORRENTS: &str = "No torrents. Press a to add one.";
 /// The list where the filter leaves none.
@@ -269,21 +269,21 @@ pub fn peer_source(source: PeerSource) -> &'static str {
         PeerSource::Tracker => "tracker",
         PeerSource::Incoming => "incoming",
         PeerSource::Manual => "manual",
-        PeerSource::Resume => "earlier run",
+        PeerSource::Resume => "earlier",
     }
 }
 
 /// What the letters of a peer's flags mean.
 pub const PEER_FLAGS: [(char, &str); 9] = [
-    ('D', "downloading"),
-    ('d', "it chokes us"),
-    ('U', "uploading"),
-    ('u', "we choke it"),
+    ('D', "down"),
+    ('d', "choked"),
+    ('U', "up"),
+    ('u', "choking"),
     ('O', "optimistic"),
     ('X', "snubbed"),
     ('S', "seed"),
-    ('F', "fast ext."),
-    ('E', "ext. protocol"),
+    ('F', "fast"),
+    ('E', "extended"),
 ];
 
 /// The word for how a tracker stands.
@@ -322,7 +322,7 @@ pub fn piece_counts(counts: &PieceCounts, piece_length: u32, rarest: Option<u32>
         text += &format!(", {} unknown", counts.unknown);
     }
     if let Some(rarest) = rarest {
-        text += &format!(", rarest at {rarest} peers");
+        text += &format!(", rarest at {rarest}");
     }
     text += &format!(", {} each", format::bytes(u64::from(piece_length)));
     text

@@ -1,6 +1,6 @@
 //! What the answer to a command does.
 
-use crate::contract::{Answer, Refusal, Severity};
+use crate::contract::{Answer, Refusal, Severity, Untrusted};
 use crate::tui::dialogs::{AddChoice, AddStep, Dialog};
 use crate::tui::message::Purpose;
 use crate::tui::model::Model;
@@ -23,7 +23,7 @@ pub(super) fn answered(model: &mut Model, purpose: Purpose, result: Result<Answe
         Purpose::Add | Purpose::Tell(_) => {}
     }
     match (result, purpose) {
-        (Err(refusal), _) => model.toasts.push(Severity::Error, refusal.message),
+        (Err(refusal), _) => model.toasts.push(Severity::Error, safe(refusal)),
         (Ok(Answer::Done), Purpose::Tell(done)) => model.toasts.push(Severity::Info, text::done(done)),
         (Ok(Answer::Added { already, .. }), Purpose::Add) => {
             model.toasts.push(Severity::Info, text::added(already));
@@ -31,6 +31,11 @@ pub(super) fn answered(model: &mut Model, purpose: Purpose, result: Result<Answe
         (Ok(Answer::Done), Purpose::Limits) => {}
         (Ok(_), _) => model.toasts.push(Severity::Error, text::ODD_ANSWER),
     }
+}
+
+/// The refusal's line. It is said to be safe; that it is shown is reason enough to make sure.
+fn safe(refusal: Refusal) -> String {
+    Untrusted::new(refusal.message).shown()
 }
 
 /// A source was read: its files go into the dialog that asked, if that is still open.
@@ -46,6 +51,6 @@ fn preview(model: &mut Model, number: u64, result: Result<Answer, Refusal>) {
             AddStep::Choice(Box::new(AddChoice::new(source.clone(), preview, &save_dir)))
         }
         Ok(_) => AddStep::Source { input: input.clone(), error: Some(text::ODD_ANSWER.to_owned()) },
-        Err(refusal) => AddStep::Source { input: input.clone(), error: Some(refusal.message) },
+        Err(refusal) => AddStep::Source { input: input.clone(), error: Some(safe(refusal)) },
     };
 }

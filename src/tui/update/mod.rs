@@ -212,7 +212,7 @@ fn open_help(model: &mut Model) {
 }
 
 fn help(model: &mut Model, action: Action) {
-    let page = usize::from(layout::help_text(model.size).height);
+    let page = layout::help_rows(layout::help_text(model.size)).count();
     let Some(Dialog::Help(help)) = &mut model.dialog else { return };
     match motion(action) {
         // The scroll's cursor is the first line that is seen, so the last places are those that fill a page.

@@ -144,6 +144,12 @@ impl Look {
     pub fn clear(&self, buffer: &mut Buffer, area: Rect, role: Role) {
         let area = area.intersection(*buffer.area());
         for y in area.rows().map(|row| row.y) {
+            // A wide character that the area cuts in half would hide its first cell.
+            if let Some(cell) = area.x.checked_sub(1).and_then(|x| buffer.cell_mut((x, y)))
+                && format::width(cell.symbol()) > 1
+            {
+                cell.set_symbol(" ");
+            }
             for x in area.left()..area.right() {
                 if let Some(cell) = buffer.cell_mut((x, y)) {
                     cell.reset();

@@ -238,7 +238,7 @@ fn limits_move_by_steps_and_are_sent() {
         matches!(asked[1], Command::SetLimits { down: Some(Rate(rate)), up: Some(_) } if rate == 50 << 20),
         "the second press starts from the first: {asked:?}"
     );
-    assert!(screen.picture().contains("of 50.0 MiB/s"));
+    assert!(screen.picture().contains("of 50.0M"));
     screen.press("}");
     assert!(
         matches!(screen.asked()[..], [Command::SetLimits { up: Some(Rate(rate)), .. }] if rate == 5 << 20)

@@ -4,6 +4,7 @@
 
 mod canned;
 mod keys;
+mod live;
 mod pictures;
 mod robust;
 
