@@ -4,9 +4,13 @@
 
 use std::time::Duration;
 
+mod front;
 mod screen;
+mod storage;
 
+pub use front::*;
 pub use screen::*;
+pub use storage::*;
 
 // ---- pieces and blocks -------------------------------------------------------------------------------------------
 
@@ -154,33 +158,6 @@ pub const RESOLVES_MAX: usize = 64;
 /// A turn of an owner longer than this is an event: the user would feel it.
 pub const TURN_SLOW: Duration = Duration::from_millis(50);
 
-// ---- inspector ---------------------------------------------------------------------------------------------------
-
-/// Ended tasks that the registry still shows: the last minute of a busy swarm, and every recent panic with it.
-pub const ENDED_TASKS_KEPT: usize = 256;
-
-/// Panics that wait for a subscriber; beyond that only the registry has them.
-pub const PANIC_QUEUE: usize = 64;
-
-/// Bytes kept of a panic's text: a debug print of a whole table must not fill the log.
-pub const PANIC_TEXT_BYTES_MAX: usize = 4096;
-
-// ---- command line ------------------------------------------------------------------------------------------------
-
-/// Largest configuration file: ours has ten keys; more than this is some other file named by mistake.
-pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
-
-/// Time between two lines of `--stats` and `--json`, and between updates of the line that people watch.
-pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Time between two lines where nobody watches: a log of a day stays readable.
-pub const UNWATCHED_STATUS_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Pieces that `verify` has on their way to the disk threads: enough that none of them waits for the next.
-pub const VERIFY_PIECES_AHEAD: usize = 64;
-
-/// Longest wait for an engine to end: its trackers are given up sooner, so only a stuck disk takes longer.
-pub const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
 // ---- requesting --------------------------------------------------------------------------------------------------
 
 /// Requests kept on the wire to a peer of which nothing is known yet: 512 KiB, enough to fill 50 ms at 10 MB/s.
@@ -371,100 +348,6 @@ pub const PIECE_LENGTH_CREATE_MAX: u32 = 16 << 20;
 
 /// Bytes read at once while a new torrent is hashed: a whole number of blocks, and enough to keep a disk streaming.
 pub const CREATE_READ_BYTES: usize = 1 << 20;
-// ---- front ends --------------------------------------------------------------------------------------------------
-
-/// Commands that wait for the engine. Each asker waits for its answer, so this is also how many may ask at once.
-pub const REQUEST_QUEUE: usize = 64;
-
-/// Events that wait for one front end: some seconds of a busy engine. Beyond it they are counted, not kept.
-pub const EVENT_QUEUE: usize = 1024;
-
-// ---- control socket ----------------------------------------------------------------------------------------------
-
-/// Longest path in the address of a Unix socket: the least of the systems we know (104 on macOS, 108 on Linux), less
-/// the final zero and the suffix of the name that the socket is bound under.
-pub const SOCKET_PATH_BYTES_MAX: usize = 90;
-
-/// Clients of the control socket that are served at once: a person, some scripts, and room for a stuck few.
-pub const REMOTE_CLIENTS_MAX: usize = 16;
-
-/// Longest line of a client: priorities of 100,000 files by index fit, as does a .torrent of 1 MiB as JSON bytes.
-pub const REMOTE_QUESTION_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Longest line of the engine: a torrent of 100,000 files and a million runs in full, with room to spare.
-pub const REMOTE_ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
-
-/// A client of the control socket that says nothing for this long is let go: its place may be needed.
-pub const REMOTE_IDLE: Duration = Duration::from_secs(300);
-
-/// A client of the control socket that does not take its answer within this is let go.
-pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
-
-/// Pause after the control socket could not take a client (no descriptors left, most likely).
-pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);
-// ---- payload on disk ---------------------------------------------------------------------------------------------
-
-/// Fewest disk threads: hashing and writing of several pieces must overlap even on one core.
-pub const DISK_THREADS_MIN: usize = 4;
-
-/// Most disk threads: beyond this a device queue gains nothing.
-pub const DISK_THREADS_MAX: usize = 16;
-
-/// Threads for syncs alone: one may hang for half a minute on a slow device while another disk is quick.
-pub const DISK_SYNC_THREADS: usize = 2;
-
-/// Jobs that wait for a disk thread. Payload is bounded by bytes; this bounds reads and checks, which carry none.
-pub const DISK_JOBS_MAX: usize = 16_384;
-
-/// Above this many payload bytes waiting for a disk thread, sockets are not read: about a second of a slow disk.
-pub const DISK_QUEUE_HIGH_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Below this many they are read again: half, so that connections do not stop and start with each block.
-pub const DISK_QUEUE_LOW_BYTES: u64 = 32 * 1024 * 1024;
-
-/// Bytes read at once for hashing: past this a read call costs no less per byte, and it stays in the cache.
-pub const DISK_CHUNK_BYTES: usize = 512 * 1024;
-
-/// Buffers in one write call: the kernel's own bound (`IOV_MAX`).
-pub const DISK_SLICES_PER_WRITE: usize = 1024;
-
-/// Descriptors that payload files never take: standard streams, the state store, listeners, trackers, the front end.
-pub const OPEN_FILES_RESERVED_DESCRIPTORS: u64 = 64;
-
-/// Payload files take one of this many of the remaining descriptors; most of the rest are for peers.
-pub const OPEN_FILES_SHARE_OF_DESCRIPTORS: u64 = 4;
-
-/// Fewest payload files kept open, whatever the descriptor limit: one for each disk thread.
-pub const OPEN_FILES_MIN: usize = DISK_THREADS_MAX;
-
-/// Most payload files kept open: more saves nothing measurable over opening them again.
-pub const OPEN_FILES_MAX: usize = 4096;
-
-/// Bytes of a magnet link: room for more trackers than are kept, and for the longest name.
-pub const MAGNET_BYTES_MAX: usize = 1 << 20;
-
-/// Ranges of files in a magnet link: more do not fit what people paste, and each is looked at when files are chosen.
-pub const SELECTION_RANGES_MAX: usize = 10_000;
-
-/// Characters shown of a magnet parameter that was left out: enough to know it again, short enough for a line.
-pub const LEFT_OUT_CHARS_MAX: usize = 200;
-// ---- state store -------------------------------------------------------------------------------------------------
-
-/// Memory for the store's pages: the index of some thousand torrents; values are read once, at the start.
-pub const STORE_CACHE_BYTES: usize = 16 * 1024 * 1024;
-
-/// Largest value read back: the largest .torrent file that is accepted, with room for the fields around it.
-pub const STORE_VALUE_BYTES_MAX: usize = TORRENT_BYTES_MAX + 1024 * 1024;
-
-/// Requests that wait for the store's thread: a save of every torrent of a large list at once.
-pub const STORE_REQUESTS_MAX: usize = 4096;
-
-/// Changes joined into one commit: 2,000 take about 5 ms, beyond which the first one would wait for the last.
-pub const STORE_COMMIT_CHANGES_MAX: usize = 2000;
-
-/// Damaged store files kept beside each other; more mean a failing disk, which a person must look at.
-pub const DAMAGED_FILES_MAX: u32 = 1000;
-
 // ---- connections -------------------------------------------------------------------------------------------------
 
 /// Time to connect to a peer (libtorrent: 15 s).
@@ -519,25 +402,3 @@ pub const OUTCOME_QUEUE: usize = 64;
 
 /// Time between two looks at the free space of the save folder.
 pub const FREE_SPACE_INTERVAL: Duration = Duration::from_secs(2);
-// ---- demo --------------------------------------------------------------------------------------------------------
-
-/// Clients that the demo's tracker, and its liar, serve at once; the demo has four engines.
-pub const DEMO_CLIENTS_MAX: usize = 16;
-
-/// Longest HTTP request of an announce: a request line and a few headers.
-pub const DEMO_REQUEST_BYTES_MAX: usize = 8 * 1024;
-
-/// Peers of one kind that the demo's tracker remembers for a torrent.
-pub const DEMO_PEERS_MAX: usize = 64;
-
-/// How long the demo's tracker and liar wait for a client on loopback.
-pub const DEMO_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Seconds between announces to the demo's tracker: short, so that the countdown moves.
-pub const DEMO_INTERVAL_S: u64 = 30;
-
-/// Pause of the liar before each block: about 300 kB/s, slower than the fastest seed.
-pub const DEMO_LIAR_PAUSE: Duration = Duration::from_millis(50);
-
-/// The demo without a terminal fails after this; by its seeds' rates it takes about forty seconds.
-pub const DEMO_MAX: Duration = Duration::from_secs(300);

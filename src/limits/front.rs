@@ -1,0 +1,84 @@
+//! Bounds of what people and programs meet: the command line, the control socket, the demo, the inspector.
+
+use std::time::Duration;
+
+// ---- inspector ---------------------------------------------------------------------------------------------------
+
+/// Ended tasks that the registry still shows: the last minute of a busy swarm, and every recent panic with it.
+pub const ENDED_TASKS_KEPT: usize = 256;
+
+/// Panics that wait for a subscriber; beyond that only the registry has them.
+pub const PANIC_QUEUE: usize = 64;
+
+/// Bytes kept of a panic's text: a debug print of a whole table must not fill the log.
+pub const PANIC_TEXT_BYTES_MAX: usize = 4096;
+
+// ---- command line ------------------------------------------------------------------------------------------------
+
+/// Largest configuration file: ours has ten keys; more than this is some other file named by mistake.
+pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Time between two lines of `--stats` and `--json`, and between updates of the line that people watch.
+pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Time between two lines where nobody watches: a log of a day stays readable.
+pub const UNWATCHED_STATUS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Pieces that `verify` has on their way to the disk threads: enough that none of them waits for the next.
+pub const VERIFY_PIECES_AHEAD: usize = 64;
+
+/// Longest wait for an engine to end: its trackers are given up sooner, so only a stuck disk takes longer.
+pub const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
+// ---- front ends --------------------------------------------------------------------------------------------------
+
+/// Commands that wait for the engine. Each asker waits for its answer, so this is also how many may ask at once.
+pub const REQUEST_QUEUE: usize = 64;
+
+/// Events that wait for one front end: some seconds of a busy engine. Beyond it they are counted, not kept.
+pub const EVENT_QUEUE: usize = 1024;
+
+// ---- control socket ----------------------------------------------------------------------------------------------
+
+/// Longest path in the address of a Unix socket: the least of the systems we know (104 on macOS, 108 on Linux), less
+/// the final zero and the suffix of the name that the socket is bound under.
+pub const SOCKET_PATH_BYTES_MAX: usize = 90;
+
+/// Clients of the control socket that are served at once: a person, some scripts, and room for a stuck few.
+pub const REMOTE_CLIENTS_MAX: usize = 16;
+
+/// Longest line of a client: priorities of 100,000 files by index fit, as does a .torrent of 1 MiB as JSON bytes.
+pub const REMOTE_QUESTION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Longest line of the engine: a torrent of 100,000 files and a million runs in full, with room to spare.
+pub const REMOTE_ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// A client of the control socket that says nothing for this long is let go: its place may be needed.
+pub const REMOTE_IDLE: Duration = Duration::from_secs(300);
+
+/// A client of the control socket that does not take its answer within this is let go.
+pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
+
+/// Pause after the control socket could not take a client (no descriptors left, most likely).
+pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);
+// ---- demo --------------------------------------------------------------------------------------------------------
+
+/// Clients that the demo's tracker, and its liar, serve at once; the demo has four engines.
+pub const DEMO_CLIENTS_MAX: usize = 16;
+
+/// Longest HTTP request of an announce: a request line and a few headers.
+pub const DEMO_REQUEST_BYTES_MAX: usize = 8 * 1024;
+
+/// Peers of one kind that the demo's tracker remembers for a torrent.
+pub const DEMO_PEERS_MAX: usize = 64;
+
+/// How long the demo's tracker and liar wait for a client on loopback.
+pub const DEMO_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Seconds between announces to the demo's tracker: short, so that the countdown moves.
+pub const DEMO_INTERVAL_S: u64 = 30;
+
+/// Pause of the liar before each block: about 300 kB/s, slower than the fastest seed.
+pub const DEMO_LIAR_PAUSE: Duration = Duration::from_millis(50);
+
+/// The demo without a terminal fails after this; by its seeds' rates it takes about forty seconds.
+pub const DEMO_MAX: Duration = Duration::from_secs(300);
