@@ -247,6 +247,9 @@ pub const KNOWN_PEERS_MAX: usize = 3000;
 /// Addresses of one torrent being called at a time.
 pub const HALF_OPEN_MAX: u32 = 50;
 
+/// Two connections to one peer within this time come from calling each other at once.
+pub const CROSSED_CALLS: Duration = Duration::from_secs(10);
+
 /// Time between two calls of one torrent: 30 a second.
 pub const CONNECT_PACE: Duration = Duration::from_millis(33);
 

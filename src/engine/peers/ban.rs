@@ -70,14 +70,16 @@ impl Bans {
         self.evidence.contains_key(&piece)
     }
 
-    /// A piece failed its hash; gives those who are now banned for it.
+    /// A piece failed its hash; gives those who are now banned for it. `blocks` are those whose senders are known;
+    /// `of` is how many the piece has: blocks of an earlier run, or written out meanwhile, have no sender any more.
     pub(in crate::engine) fn piece_failed(
         &mut self,
         piece: PieceIndex,
         blocks: &[SentBlock],
+        of: usize,
     ) -> Vec<SocketAddr> {
         let contributors: BTreeSet<SocketAddr> = blocks.iter().map(|block| block.from).collect();
-        if contributors.len() == 1 {
+        if contributors.len() == 1 && blocks.len() == of {
             return self.ban(contributors);
         }
         if self.evidence.len() < limits::SUSPECT_PIECES_MAX {
@@ -145,7 +147,7 @@ mod tests {
     #[test]
     fn a_sole_contributor_is_banned_at_once() {
         let mut bans = Bans::new([], 1);
-        assert_eq!(bans.piece_failed(PIECE, &[block(0, peer(1), b"bad")]), [peer(1)]);
+        assert_eq!(bans.piece_failed(PIECE, &[block(0, peer(1), b"bad")], 1), [peer(1)]);
         assert!(bans.is_banned(SocketAddr::from(([10, 0, 0, 1], 9))));
     }
 
@@ -153,7 +155,7 @@ mod tests {
     fn of_two_contributors_only_the_liar_is_banned_once_the_piece_passes() {
         let mut bans = Bans::new([], 1);
         let failed = [block(0, peer(1), b"good"), block(16, peer(2), b"bad")];
-        assert!(bans.piece_failed(PIECE, &failed).is_empty());
+        assert!(bans.piece_failed(PIECE, &failed, 2).is_empty());
         assert!(bans.is_suspect(PIECE));
         let passed = [block(0, peer(1), b"good"), block(16, peer(1), b"right")];
         assert_eq!(bans.piece_passed(PIECE, &passed), [peer(2)]);
@@ -161,10 +163,17 @@ mod tests {
     }
 
     #[test]
+    fn the_only_known_sender_is_not_blamed_for_blocks_without_one() {
+        let mut bans = Bans::new([], 1);
+        assert!(bans.piece_failed(PIECE, &[block(0, peer(1), b"good")], 2).is_empty());
+        assert!(bans.is_suspect(PIECE));
+    }
+
+    #[test]
     fn on_loopback_only_the_port_is_banned() {
         let mut bans = Bans::new([], 1);
         let liar = SocketAddr::from(([127, 0, 0, 1], 1));
-        bans.piece_failed(PIECE, &[block(0, liar, b"bad")]);
+        bans.piece_failed(PIECE, &[block(0, liar, b"bad")], 1);
         assert!(bans.is_banned(liar));
         assert!(!bans.is_banned(SocketAddr::from(([127, 0, 0, 1], 2))));
     }

@@ -130,6 +130,16 @@ impl Connection {
         self.am_interested && (!self.peer_choking || !self.allowed_fast.is_empty())
     }
 
+    /// Whether nothing is on the wire to it although it would answer.
+    pub(in crate::engine) fn is_idle_and_unchoked(&self) -> bool {
+        self.requests.count() == 0 && !self.peer_choking
+    }
+
+    /// Whether it is time to look for a busy block that this idle peer could be asked for too.
+    pub(in crate::engine) fn end_game_due(&self, now: Time) -> bool {
+        self.is_idle_and_unchoked() && self.end_game_at <= now
+    }
+
     pub(in crate::engine) fn row(&self, now: Time, optimistic: bool) -> PeerRow {
         PeerRow {
             connection: self.id,

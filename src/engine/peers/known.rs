@@ -26,6 +26,8 @@ enum Standing {
 struct Known {
     source: PeerSource,
     fails: u32,
+    /// It had everything when it was last seen.
+    seed: bool,
     standing: Standing,
 }
 
@@ -36,11 +38,14 @@ pub(in crate::engine) struct KnownPeers {
     calling: u32,
     /// The earliest instant of the next call, so that calls are paced.
     next_call_at: Time,
+    /// What `due` found last; `None` after a change.
+    due: Option<(Seeds, Option<Time>)>,
 }
 
 impl KnownPeers {
     /// Addresses became known; unusable ones and those beyond the bound are left out.
     pub(in crate::engine) fn found(&mut self, now: Time, source: PeerSource, addresses: &[SocketAddr]) {
+        self.due = None;
         for &address in addresses {
             if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() {
                 continue;
@@ -53,7 +58,8 @@ impl KnownPeers {
                     }
                 }
             } else if self.peers.len() < limits::KNOWN_PEERS_MAX {
-                self.peers.insert(address, Known { source, fails: 0, standing: Standing::Idle(now) });
+                self.peers
+                    .insert(address, Known { source, fails: 0, seed: false, standing: Standing::Idle(now) });
             }
         }
     }
@@ -78,39 +84,69 @@ impl KnownPeers {
     pub(in crate::engine) fn next_call(
         &mut self,
         now: Time,
+        seeds: Seeds,
         allowed: impl Fn(SocketAddr) -> bool,
     ) -> Option<SocketAddr> {
-        if now < self.next_call_at || self.calling >= limits::HALF_OPEN_MAX {
+        if self.due(seeds).is_none_or(|due| now < due) || self.calling >= limits::HALF_OPEN_MAX {
             return None;
         }
-        let ready = |known: &Known| matches!(known.standing, Standing::Idle(at) if at <= now);
+        let ready = |known: &Known| {
+            let wanted = seeds == Seeds::Call || !known.seed;
+            wanted && matches!(known.standing, Standing::Idle(at) if at <= now)
+        };
         let (&address, _) = self
             .peers
             .iter()
             .filter(|(address, known)| ready(known) && allowed(**address))
             .min_by_key(|(_, known)| (known.source != PeerSource::Manual, known.fails))?;
+        self.due = None;
         self.peers.get_mut(&address)?.standing = Standing::Calling;
         self.calling += 1;
         self.next_call_at = self.next_call_at.max(now) + limits::CONNECT_PACE;
         Some(address)
     }
 
-    /// When the next call may be due; `None` where nobody is left to call.
+    /// When the next call may be due, as of the last [`Self::next_call`]; `None` where nobody is left to call.
     pub(in crate::engine) fn next_call_at(&self) -> Option<Time> {
         if self.calling >= limits::HALF_OPEN_MAX {
             return None;
         }
-        let due = self.peers.values().filter_map(|known| match known.standing {
+        match self.due {
+            Some((_, due)) => due,
+            // Something changed since: look at once.
+            None => Some(self.next_call_at),
+        }
+    }
+
+    /// When the next call is due, from all addresses; kept until one of them changes.
+    fn due(&mut self, seeds: Seeds) -> Option<Time> {
+        if let Some((for_seeds, due)) = self.due
+            && for_seeds == seeds
+        {
+            return due;
+        }
+        let idle = self.peers.values().filter(|known| seeds == Seeds::Call || !known.seed);
+        let due = idle.filter_map(|known| match known.standing {
             Standing::Idle(at) => Some(at),
             Standing::Calling | Standing::Connected | Standing::Ourselves => None,
         });
-        due.min().map(|at| at.max(self.next_call_at))
+        let due = due.min().map(|at| at.max(self.next_call_at));
+        self.due = Some((seeds, due));
+        due
     }
 
     /// A call did not come through.
     pub(in crate::engine) fn failed(&mut self, now: Time, address: SocketAddr) {
         self.end_call(address);
         self.back_off(now, address);
+    }
+
+    /// The peer at this address has everything.
+    pub(in crate::engine) fn is_seed(&mut self, address: SocketAddr) {
+        if let Some(known) = self.peers.get_mut(&address) {
+            known.seed = true;
+            self.due = None;
+        }
     }
 
     /// A connection is up, whoever called.
@@ -143,6 +179,7 @@ impl KnownPeers {
 
     /// Nobody is being called any more (pause).
     pub(in crate::engine) fn end_all_calls(&mut self, now: Time) {
+        self.due = None;
         self.calling = 0;
         for known in self.peers.values_mut() {
             if matches!(known.standing, Standing::Calling | Standing::Connected) {
@@ -158,6 +195,7 @@ impl KnownPeers {
     }
 
     fn end_call(&mut self, address: SocketAddr) {
+        self.due = None;
         if let Some(known) = self.peers.get_mut(&address)
             && known.standing == Standing::Calling
         {
@@ -167,6 +205,7 @@ impl KnownPeers {
     }
 
     fn back_off(&mut self, now: Time, address: SocketAddr) {
+        self.due = None;
         let Some(known) = self.peers.get_mut(&address) else { return };
         known.fails += 1;
         let by_hand = known.source == PeerSource::Manual;
@@ -176,6 +215,15 @@ impl KnownPeers {
         }
         known.standing = Standing::Idle(now + retry_after(known.fails, by_hand));
     }
+}
+
+/// Whether peers that have everything are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Seeds {
+    /// They are.
+    Call,
+    /// They are not: we have everything too.
+    Skip,
 }
 
 /// Whether a connection that ended had carried payload.
@@ -208,10 +256,10 @@ mod tests {
     fn calls_are_paced() {
         let mut known = KnownPeers::default();
         known.found(Time::ZERO, PeerSource::Tracker, &[address(1), address(2)]);
-        assert!(known.next_call(Time::ZERO, |_| true).is_some());
-        assert!(known.next_call(Time::ZERO, |_| true).is_none());
+        assert!(known.next_call(Time::ZERO, Seeds::Call, |_| true).is_some());
+        assert!(known.next_call(Time::ZERO, Seeds::Call, |_| true).is_none());
         assert_eq!(known.next_call_at(), Some(Time::ZERO + limits::CONNECT_PACE));
-        assert!(known.next_call(Time::ZERO + limits::CONNECT_PACE, |_| true).is_some());
+        assert!(known.next_call(Time::ZERO + limits::CONNECT_PACE, Seeds::Call, |_| true).is_some());
     }
 
     #[test]
@@ -222,7 +270,7 @@ mod tests {
         let mut now = Time::ZERO;
         for _ in 0..100 {
             now = now + Duration::from_secs(600);
-            while let Some(called) = known.next_call(now, |_| true) {
+            while let Some(called) = known.next_call(now, Seeds::Call, |_| true) {
                 known.failed(now, called);
                 now = now + limits::CONNECT_PACE;
             }
@@ -238,6 +286,17 @@ mod tests {
         let bad = [SocketAddr::from(([10, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0], 80))];
         known.found(Time::ZERO, PeerSource::Tracker, &bad);
         assert_eq!(known.count(), 0);
+        assert!(known.next_call(Time::ZERO, Seeds::Call, |_| true).is_none());
         assert_eq!(known.next_call_at(), None);
+    }
+
+    #[test]
+    fn a_complete_torrent_does_not_call_seeds() {
+        let mut known = KnownPeers::default();
+        known.found(Time::ZERO, PeerSource::Tracker, &[address(1)]);
+        known.is_seed(address(1));
+        assert!(known.next_call(Time::ZERO, Seeds::Skip, |_| true).is_none());
+        assert_eq!(known.next_call_at(), None);
+        assert_eq!(known.next_call(Time::ZERO, Seeds::Call, |_| true), Some(address(1)));
     }
 }

@@ -49,7 +49,7 @@ impl Torrent {
             Phase::Paused | Phase::Stopping { .. } | Phase::Stopped => TorrentState::Paused,
             Phase::DiskTrouble { .. } => TorrentState::Error,
             Phase::Running if self.pieces.is_complete() => TorrentState::Seeding,
-            Phase::Running if self.pieces.counts().checking > 0 => TorrentState::Checking,
+            Phase::Running if self.pieces.is_checking() => TorrentState::Checking,
             Phase::Running if self.pieces.is_finished() => TorrentState::Finished,
             Phase::Running => TorrentState::Downloading,
         }

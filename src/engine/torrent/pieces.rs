@@ -151,6 +151,11 @@ impl Pieces {
         self.have.is_full()
     }
 
+    /// Whether some piece is being hashed from disk.
+    pub(in crate::engine) fn is_checking(&self) -> bool {
+        self.counts.checking > 0
+    }
+
     /// Whether every wanted piece is here.
     pub(in crate::engine) fn is_finished(&self) -> bool {
         self.counts.wanted == self.counts.wanted_have

@@ -44,7 +44,8 @@ impl Torrent {
         self.cancel_unwanted(now);
         let version = self.pieces.order().version();
         let ready = self.connections.values().filter(|peer| {
-            peer.may_request() && peer.requests.free() > 0 && peer.starved_at != Some(version)
+            let something_new = peer.starved_at != Some(version);
+            peer.may_request() && peer.requests.free() > 0 && (something_new || peer.end_game_due(now))
         });
         let mut ids: Vec<ConnectionId> = ready.map(|peer| peer.id).collect();
         if ids.len() > 1 {
@@ -59,6 +60,7 @@ impl Torrent {
         let Some(peer) = self.connections.get(&id) else { return };
         let wanted = self.allowance.requestable(peer.requests.free());
         if wanted == 0 {
+            self.put_off_end_game(now, id);
             return;
         }
         let mut left = wanted;
@@ -105,7 +107,8 @@ impl Torrent {
         let found = scan.candidates(order, pieces);
         let closed_to_us = |piece: &PieceIndex| {
             let exclusive = self.pieces.partial(*piece).and_then(|partial| partial.exclusive);
-            exclusive.is_some_and(|owner| owner != id && self.connections.contains_key(&owner))
+            let owner = exclusive.filter(|owner| *owner != id).and_then(|owner| self.connections.get(&owner));
+            owner.is_some_and(|owner| owner.may_request() && !owner.requests.is_snubbed())
         };
         if found.iter().any(closed_to_us) {
             // Rare: a suspect piece reserved for another peer is in the way. Look further.
@@ -118,6 +121,13 @@ impl Torrent {
     /// Asks a peer for up to `most` free blocks of a piece; gives how many.
     fn request_blocks(&mut self, now: Time, id: ConnectionId, piece: PieceIndex, most: u32) -> u32 {
         let suspect = self.bans.is_suspect(piece);
+        let of_another = self.pieces.partial(piece).is_some_and(|partial| {
+            partial.requested() == 0 && partial.exclusive.is_some_and(|owner| owner != id)
+        });
+        if suspect && of_another {
+            // Blocks of two peers would leave it open again who lied.
+            self.pieces.forget_blocks(piece);
+        }
         let blocks = self.pieces.with_partial(piece, |partial| {
             if suspect {
                 partial.exclusive = Some(id);
@@ -143,14 +153,21 @@ impl Torrent {
     /// End-game: a peer with nothing on the wire and nothing free to ask for is asked for a block that others hold, one
     /// at a time, so that two clients do not fight over the last piece.
     fn plan_end_game(&mut self, now: Time, id: ConnectionId) {
-        let Some(peer) = self.connections.get_mut(&id) else { return };
-        if peer.requests.count() > 0 || peer.end_game_at > now || peer.peer_choking {
+        if !self.connections.get(&id).is_some_and(|peer| peer.end_game_due(now)) {
             return;
         }
-        peer.end_game_at = now + limits::END_GAME_RETRY;
-        let Some((piece, block)) = self.busy_block(id) else { return };
+        let Some((piece, block)) = self.busy_block(id) else {
+            self.put_off_end_game(now, id);
+            return;
+        };
         self.pieces.with_partial(piece, |partial| partial.request_again(block));
         self.send_request(now, id, piece, block);
+    }
+
+    fn put_off_end_game(&mut self, now: Time, id: ConnectionId) {
+        if let Some(peer) = self.connections.get_mut(&id) {
+            peer.end_game_at = now + limits::END_GAME_RETRY;
+        }
     }
 
     /// A block that others hold and this peer has, with the fewest holders.
@@ -166,10 +183,10 @@ impl Torrent {
 
     /// When some idle peer may be given an end-game request.
     pub(super) fn end_game_at(&self) -> Option<Time> {
-        if !self.phase.requests() || !self.pieces.order().is_empty() || self.pieces.partials().len() == 0 {
+        if !self.phase.requests() || self.pieces.partials().len() == 0 {
             return None;
         }
-        let idle = self.connections.values().filter(|peer| peer.may_request() && peer.requests.count() == 0);
+        let idle = self.connections.values().filter(|peer| peer.may_request() && peer.is_idle_and_unchoked());
         idle.map(|peer| peer.end_game_at).min()
     }
 

@@ -144,6 +144,7 @@ impl Torrent {
     /// A torrent at the beginning of this run.
     pub fn new(now: Time, setup: Setup) -> Self {
         let mut rng = fastrand::Rng::with_seed(setup.seed);
+        let fresh = setup.start.record.is_none();
         let record = setup.start.record.clone().unwrap_or_default();
         let mut priorities = record.priorities.clone();
         priorities.resize(setup.info.files.len(), Priority::Normal);
@@ -189,11 +190,11 @@ impl Torrent {
             rng,
             info: setup.info,
         }
-        .begun(now)
+        .begun(now, fresh)
     }
 
     /// The first state is known without an event; pieces whose blocks are all on disk are stored.
-    fn begun(mut self, now: Time) -> Self {
+    fn begun(mut self, now: Time, fresh: bool) -> Self {
         let whole: Vec<PieceIndex> = self
             .pieces
             .partials()
@@ -204,7 +205,9 @@ impl Torrent {
             self.store_piece(piece);
         }
         self.told_state = self.state();
-        self.storing.mark_dirty(now);
+        if fresh {
+            self.storing.mark_dirty(now);
+        }
         self
     }
 }

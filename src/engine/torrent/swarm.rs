@@ -11,7 +11,7 @@ use crate::codec::peer::Message;
 use crate::contract::{Direction, EventKind, PeerSource, Untrusted};
 use crate::engine::io::{Effect, NewConnection};
 use crate::engine::peers::connection::{Connection, CountedAs};
-use crate::engine::peers::known::Usefulness;
+use crate::engine::peers::known::{Seeds, Usefulness};
 use crate::engine::peers::requests::Outstanding;
 use crate::limits;
 use crate::units::{ConnectionId, PieceIndex, Time};
@@ -20,15 +20,18 @@ impl Torrent {
     /// Calls as many addresses as pace and bounds allow.
     pub(super) fn call_peers(&mut self, now: Time) {
         let room = limits::CONNECTIONS_PER_TORRENT_MAX.saturating_sub(self.connections.len());
+        let seeds = if self.pieces.is_complete() { Seeds::Skip } else { Seeds::Call };
         for _ in 0..room {
             let bans = &self.bans;
-            let Some(address) = self.known.next_call(now, |address| !bans.is_banned(address)) else { break };
+            let Some(address) = self.known.next_call(now, seeds, |address| !bans.is_banned(address)) else {
+                break;
+            };
             self.effects.push_back(Effect::Connect { address });
         }
     }
 
     pub(super) fn connected(&mut self, now: Time, new: &NewConnection) {
-        if let Err(reason) = self.welcome(new) {
+        if let Err(reason) = self.welcome(now, new) {
             if new.direction == Direction::Outgoing {
                 self.known.failed(now, new.address);
             }
@@ -56,7 +59,7 @@ impl Torrent {
     }
 
     /// Whether a connection is kept, or why not.
-    fn welcome(&mut self, new: &NewConnection) -> Result<(), &'static str> {
+    fn welcome(&mut self, now: Time, new: &NewConnection) -> Result<(), &'static str> {
         if new.peer_id == self.peer_id {
             self.known.is_ourselves(new.address);
             Err("it is ourselves")
@@ -66,10 +69,28 @@ impl Torrent {
             Err("banned")
         } else if self.connections.len() >= limits::CONNECTIONS_PER_TORRENT_MAX {
             Err("too many connections")
-        } else if self.connections.values().any(|other| other.peer_id == new.peer_id) {
-            Err("connected already")
         } else {
+            self.settle_duplicate(now, new)
+        }
+    }
+
+    /// Two peers that call each other at once keep the connection that the one with the greater peer id opened. Both
+    /// ends decide alike, so neither closes what the other keeps.
+    fn settle_duplicate(&mut self, now: Time, new: &NewConnection) -> Result<(), &'static str> {
+        let Some(old) = self.connections.values().find(|other| other.peer_id == new.peer_id) else {
+            return Ok(());
+        };
+        let opened_by_greater = |direction: Direction| match direction {
+            Direction::Outgoing => self.peer_id > new.peer_id,
+            Direction::Incoming => self.peer_id < new.peer_id,
+        };
+        let crossed = old.direction != new.direction && now.since(old.connected_at) < limits::CROSSED_CALLS;
+        if crossed && opened_by_greater(new.direction) {
+            let id = old.id;
+            self.disconnect(now, id, "both called each other; the other connection is kept");
             Ok(())
+        } else {
+            Err("connected already")
         }
     }
 
@@ -132,6 +153,9 @@ impl Torrent {
                 let had: Vec<PieceIndex> = connection.have.iter().collect();
                 had.into_iter().for_each(|piece| self.pieces.count_source(piece, Presence::Went));
             }
+        }
+        if connection.have.is_full() {
+            self.known.is_seed(connection.address);
         }
         let useful = connection.downloaded_bytes + connection.uploaded_bytes > 0;
         let usefulness = if useful { Usefulness::Useful } else { Usefulness::Useless };

@@ -314,11 +314,45 @@ fn fault_01_a_mute_peers_requests_go_to_others() {
     let (seed, mute, leecher) = (world.add_seed(), world.add_seed(), world.add_leecher());
     world.nodes[mute].mute = true;
     world.connect(leecher, mute);
-    world.run(Duration::from_secs(1));
+    world.run(limits::REQUEST_TIMEOUT + Duration::from_secs(1));
     world.connect(leecher, seed);
-    world.run(limits::REQUEST_TIMEOUT * 2);
+    world.run(Duration::from_secs(1));
     assert_eq!(world.nodes[leecher].torrent.state(), TorrentState::Seeding);
     assert!(world.nodes[leecher].events.iter().any(|event| matches!(event, EventKind::PeerSnubbed { .. })));
+}
+
+#[test]
+fn fault_03_blocks_that_one_peer_sits_on_are_asked_of_a_second() {
+    let mut world = World::new(1, 8 * PIECE_BYTES as usize);
+    let (seed, mute, leecher) = (world.add_seed(), world.add_seed(), world.add_leecher());
+    // The mute peer takes every request; the seed finds nothing free when it comes.
+    world.nodes[mute].mute = true;
+    world.connect(leecher, mute);
+    world.run(Duration::from_millis(1));
+    world.connect(leecher, seed);
+    world.run(limits::REQUEST_TIMEOUT / 2);
+    assert_eq!(world.nodes[leecher].torrent.state(), TorrentState::Seeding);
+    assert!(!world.nodes[leecher].events.iter().any(|event| matches!(event, EventKind::PeerSnubbed { .. })));
+}
+
+#[test]
+fn two_who_call_each_other_at_once_keep_one_connection() {
+    let mut world = World::new(1, 100_000);
+    let (low, high) = (world.add_seed(), world.add_leecher());
+    let greet = |world: &World, connection, peer: usize, direction| {
+        let reserved = [0, 0, 0, 0, 0, 0x10, 0, 0x04];
+        let peer_id = world.nodes[peer].torrent.peer_id;
+        Input::Connected(NewConnection { connection, address: address(peer), direction, peer_id, reserved })
+    };
+    let (by_low, by_high) = (ConnectionId(1), ConnectionId(2));
+    for (node, peer, mine, theirs) in [(low, high, by_low, by_high), (high, low, by_high, by_low)] {
+        for (connection, direction) in [(mine, Direction::Outgoing), (theirs, Direction::Incoming)] {
+            let input = greet(&world, connection, peer, direction);
+            world.nodes[node].torrent.handle(Time::ZERO, input);
+        }
+        let kept: Vec<_> = world.nodes[node].torrent.connections.keys().copied().collect();
+        assert_eq!(kept, [by_high], "the one that the greater peer id opened");
+    }
 }
 
 #[test]
