@@ -160,7 +160,8 @@ impl Shown {
         fact("kind", Some(self.kind.to_owned()))?;
         fact("info-hash v1", self.info_hash_v1.clone())?;
         fact("info-hash v2", self.info_hash_v2.clone())?;
-        fact("size", self.total_bytes.map(|bytes| format!("{} ({bytes} bytes)", size(bytes))))?;
+        let exact = |bytes: u64| if bytes < 1024 { String::new() } else { format!(" ({bytes} bytes)") };
+        fact("size", self.total_bytes.map(|bytes| size(bytes) + &exact(bytes)))?;
         let pieces = self.pieces.zip(self.piece_length);
         fact("pieces", pieces.map(|(count, length)| format!("{count} of {}", size(length.into()))))?;
         fact(

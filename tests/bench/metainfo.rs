@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use unchoke::metainfo::merkle::{Merkle, height_for, padding_at};
 use unchoke::metainfo::parse;
 
 /// Best of this many runs, for the machine may be shared.
@@ -31,6 +32,17 @@ fn files(count: usize) -> Vec<u8> {
     [head.as_bytes(), &text(&vec![7; count * 20]), b"ee"].concat()
 }
 
+/// A v2 torrent of one file with this many pieces, and its piece layer.
+fn layer(count: usize) -> Vec<u8> {
+    let mut tree = Merkle::default();
+    (0..count).for_each(|_| tree.push([7; 32]));
+    let root = tree.root(height_for(count as u64), padding_at(0));
+    let leaf = format!("d6:lengthi{}e11:pieces root", count * 16_384);
+    let info = b"eee12:meta versioni2e4:name1:n12:piece lengthi16384ee12:piece layersd";
+    let head = [b"d4:infod9:file treed1:nd0:", leaf.as_bytes(), &text(&root), info].concat();
+    [&head[..], &text(&root), &text(&vec![7; count * 32]), b"ee"].concat()
+}
+
 fn bench(name: &str, input: Vec<u8>) {
     let input = Bytes::from(input);
     let mut best = Duration::MAX;
@@ -51,6 +63,7 @@ fn bench(name: &str, input: Vec<u8>) {
 
 fn main() {
     bench("333,000 pieces", pieces(333_000));
+    bench("333,000 pieces, v2", layer(333_000));
     bench("2,000,000 pieces", pieces(2_000_000));
     bench("100,000 files", files(100_000));
     bench("1,000,000 files", files(1_000_000));
