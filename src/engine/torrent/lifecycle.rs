@@ -1,6 +1,6 @@
 //! Running, paused, in trouble, stopping: what a torrent may do now, and what it says it is.
 
-use super::Torrent;
+use super::{Torrent, WhenComplete};
 use crate::contract::{Blocked, EventKind, TorrentState};
 use crate::engine::io::{DiskError, Effect};
 use crate::limits;
@@ -138,13 +138,23 @@ impl Torrent {
         }
         self.told_state = to;
         self.notify(EventKind::State { from, to });
-        let done = matches!(to, TorrentState::Seeding | TorrentState::Finished);
-        if done && matches!(from, TorrentState::Downloading) {
-            if to == TorrentState::Seeding {
+        if self.is_done() && matches!(from, TorrentState::Downloading | TorrentState::Checking) {
+            if from == TorrentState::Downloading && to == TorrentState::Seeding {
                 self.trackers.completed();
             }
-            self.notify(EventKind::Completed);
+            if from == TorrentState::Downloading {
+                self.notify(EventKind::Completed);
+            }
             self.storing.save_soon(now);
+            if self.when_complete == WhenComplete::Pause {
+                self.pause(now);
+                self.tell_state(now);
+            }
         }
+    }
+
+    /// Whether all that is wanted is here and may be served.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state(), TorrentState::Seeding | TorrentState::Finished)
     }
 }

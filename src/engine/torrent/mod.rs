@@ -36,7 +36,7 @@ use lifecycle::Phase;
 use pieces::Pieces;
 use storing::Storing;
 
-pub use start::{Policy, Setup, StartingPoint};
+pub use start::{Policy, Setup, StartingPoint, WhenComplete};
 pub use view::DetailExtras;
 
 /// The owner of one torrent.
@@ -55,6 +55,7 @@ pub struct Torrent {
     checks: Checks,
     storing: Storing,
     phase: Phase,
+    when_complete: WhenComplete,
     /// The state that front ends were told last.
     told_state: TorrentState,
     totals: Totals,

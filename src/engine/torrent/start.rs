@@ -36,6 +36,8 @@ pub struct Setup {
     pub start: StartingPoint,
     /// How that is believed.
     pub policy: Policy,
+    /// What happens when all that is wanted is here.
+    pub when_complete: WhenComplete,
     /// Seeds everything random: same seed and inputs, same effects.
     pub seed: u64,
 }
@@ -58,6 +60,16 @@ pub struct Policy {
     pub check: CheckPolicy,
     /// Whether the record counts.
     pub trust: StoreTrust,
+}
+
+/// What a torrent does when all that is wanted is here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenComplete {
+    /// It serves others.
+    #[default]
+    Seed,
+    /// It pauses.
+    Pause,
 }
 
 /// What the state store says of a piece, where it is believed at all.
@@ -176,6 +188,7 @@ impl Torrent {
             checks,
             storing: Storing::default(),
             phase,
+            when_complete: setup.when_complete,
             told_state: TorrentState::Downloading,
             totals: Totals {
                 downloaded_bytes: record.downloaded_bytes,
@@ -203,6 +216,9 @@ impl Torrent {
             .collect();
         for piece in whole {
             self.store_piece(piece);
+        }
+        if self.is_done() && self.when_complete == WhenComplete::Pause {
+            self.pause(now);
         }
         self.told_state = self.state();
         if fresh {

@@ -102,6 +102,7 @@ impl World {
             announce_key: 1,
             start,
             policy: Policy::default(),
+            when_complete: WhenComplete::Seed,
             seed: node as u64,
         }
     }

@@ -11,7 +11,7 @@ use crate::contract::{
     TorrentPreview, Untrusted,
 };
 use crate::engine::io::ResumeRecord;
-use crate::engine::torrent::{Policy, Setup, StartingPoint, Torrent};
+use crate::engine::torrent::{Policy, Setup, StartingPoint, Torrent, WhenComplete};
 use crate::inspect;
 use crate::limits;
 use crate::metainfo::magnet::Magnet;
@@ -43,6 +43,7 @@ pub(super) struct Adder {
     save_dir: PathBuf,
     policy: Policy,
     trackers: Switch,
+    when_complete: WhenComplete,
     listen_port: u16,
     announce_key: u32,
     seed: u64,
@@ -72,6 +73,10 @@ impl Adder {
             save_dir: settings.save_dir.clone(),
             policy: Policy { check: settings.check, trust: settings.trust_store },
             trackers: settings.trackers,
+            when_complete: match settings.seed {
+                Switch::On => WhenComplete::Seed,
+                Switch::Off => WhenComplete::Pause,
+            },
             listen_port,
             announce_key: rng.u32(..),
             seed: rng.u64(..),
@@ -224,6 +229,7 @@ impl Adder {
             announce_key: self.announce_key,
             start,
             policy: self.policy,
+            when_complete: self.when_complete,
             seed,
         };
         let now = self.shared.clock.now();
