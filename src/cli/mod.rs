@@ -7,10 +7,15 @@ pub mod args;
 pub mod config;
 pub mod create;
 mod ctl;
+mod demo;
+mod download;
+mod engine;
 pub mod json;
 mod output;
 mod row;
+mod screen;
 pub mod show;
+mod signals;
 mod source;
 mod verify;
 
@@ -21,6 +26,7 @@ use anyhow::Context;
 use crate::metainfo::Kind;
 use crate::metainfo::create::{Options, Privacy};
 use args::{Arguments, Command, ConfigArgs, ConfigCommand, CreateArgs};
+use config::Effective;
 use output::{Output, complain};
 
 /// How the program ends.
@@ -75,6 +81,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let state_dir = arguments.state_dir.as_deref();
     match &arguments.command {
         Some(Command::Config(config)) => run_config(arguments, config),
+        Some(Command::Download(download)) => {
+            let effective = Effective::layer(&download.engine, state_dir, &config::load(explicit)?)?;
+            on_runtime(download::run(download, effective))
+        }
         Some(Command::Ctl(ctl)) => {
             let state_dir = config::resolve_state_dir(state_dir, &config::load(explicit)?)?;
             on_runtime(ctl::run(ctl, &state_dir))
@@ -89,8 +99,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             create::run(create_request(arguments), &mut Output::new(), &mut std::io::stderr())?;
             Ok(Exit::Done)
         }
-        Some(Command::Download(_)) | None => {
-            anyhow::bail!("this build has no engine: use show, verify, create or ctl")
+        None if arguments.demo => on_runtime(demo::run()),
+        None => {
+            let effective = Effective::layer(&arguments.engine, state_dir, &config::load(explicit)?)?;
+            on_runtime(screen::run(&arguments.sources, &arguments.engine, effective))
         }
     }
 }

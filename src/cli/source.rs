@@ -11,15 +11,18 @@ use crate::contract::{Source, Untrusted};
 use crate::metainfo::{Magnet, Metainfo, parse};
 use crate::session::discovery::{DiscoverySettings, Http, fetch_torrent};
 
-/// What the word names, known to be a torrent unless it is a URL, which only the engine asks for.
-pub(super) fn check(word: &str) -> anyhow::Result<Source> {
+/// What the word names, and the torrent where it can be known at once. A URL is only asked for by the engine.
+pub(super) fn check(word: &str) -> anyhow::Result<(Source, Option<Metainfo>)> {
     let source = Source::guess(word);
-    match &source {
-        Source::Path(path) => drop(parse_named(read_file(path)?, word)?),
-        Source::Magnet(link) => drop(Magnet::parse(link)?),
-        Source::Url(_) | Source::Bytes(_) => {}
-    }
-    Ok(source)
+    let torrent = match &source {
+        Source::Path(path) => Some(parse_named(read_file(path)?, word)?),
+        Source::Magnet(link) => {
+            Magnet::parse(link)?;
+            None
+        }
+        Source::Url(_) | Source::Bytes(_) => None,
+    };
+    Ok((source, torrent))
 }
 
 /// What the word names; what it names on the web is fetched.

@@ -123,7 +123,7 @@ impl Call {
         let mut changed = Vec::with_capacity(add.sources.len());
         for text in &add.sources {
             let request = AddRequest {
-                source: absolute(source::check(text)?)?,
+                source: absolute(source::check(text)?.0)?,
                 save_dir: add.dir.as_ref().map(std::path::absolute).transpose()?,
                 priorities: priority_changes(&add.file),
                 start: if add.paused { StartState::Paused } else { StartState::Running },

@@ -21,14 +21,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use self::painter::Painter;
 use self::signals::{SignalKind, Signals};
 use self::terminal::Terminal;
-use super::dialogs::plain_request;
 use super::message::{Effect, Message, Purpose, Size};
 use super::model::Model;
 use super::text;
 use super::theme::{ColourDepth, Theme, ThemeError, ThemeSource};
 use super::update::update;
 use super::widgets::{Glyphs, Look, Names};
-use crate::contract::{Answer, Command, Event, EventKind, Refusal, Severity, Snapshot, Source, Untrusted};
+use crate::contract::{
+    AddRequest, Answer, Command, Event, EventKind, Refusal, Severity, Snapshot, Untrusted,
+};
 use crate::{inspect, limits};
 
 /// A command under way.
@@ -57,7 +58,7 @@ pub struct Options {
     /// Which characters it shows.
     pub glyphs: Glyphs,
     /// Torrents to add at once.
-    pub sources: Vec<Source>,
+    pub adds: Vec<AddRequest>,
     /// What `~/` in a typed path stands for.
     pub home: Option<PathBuf>,
 }
@@ -114,8 +115,8 @@ pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
         dirty: true,
         drawn: None,
     };
-    for source in options.sources {
-        screen.ask(Purpose::Add, Command::Add(Box::new(plain_request(source))));
+    for request in options.adds {
+        screen.ask(Purpose::Add, Command::Add(Box::new(request)));
     }
     let exit = screen.live(signals, answers).await;
     screen.terminal.leave().await;

@@ -1,0 +1,160 @@
+//! An engine in this process, as the front ends start, fill and stop it.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::args::{CheckChoice, EngineOptions, FileLevel, Unavailable, YesNo, priority_changes};
+use super::config::Effective;
+use super::output::complain;
+use super::signals::Signals;
+use super::source;
+use crate::contract::{
+    AddRequest, Answer, CheckPolicy, Command, Source, StartState, StoreTrust, TorrentRow, TorrentState,
+    Untrusted, choose_files, redact_url,
+};
+use crate::limits::SHUTDOWN_MAX;
+use crate::metainfo::Metainfo;
+use crate::session::{self, Handle, Restore, Running, Settings, Switch};
+use crate::units::TorrentId;
+
+/// A running engine.
+pub(super) struct Engine {
+    /// How to talk to it.
+    pub(super) handle: Handle,
+    running: Running,
+}
+
+impl Engine {
+    /// Starts one.
+    pub(super) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let (handle, running) = session::start(settings).await?;
+        Ok(Self { handle, running })
+    }
+
+    /// Adds torrents; the first that fails ends it.
+    pub(super) async fn add(&self, requests: Vec<AddRequest>) -> anyhow::Result<Vec<TorrentId>> {
+        let mut added = Vec::with_capacity(requests.len());
+        for request in requests {
+            let name = source_name(&request.source);
+            let answer = self.handle.request(Command::Add(Box::new(request))).await;
+            match answer.with_context(|| format!("cannot add {name}"))? {
+                Answer::Added { torrent, .. } => added.push(torrent),
+                other => bail!("adding {name} was answered with {other:?}: please report this"),
+            }
+        }
+        Ok(added)
+    }
+
+    /// Asks it to save, to say goodbye and to end. A signal while it does so ends the wait: the user insists.
+    pub(super) async fn stop(self, signals: &mut Signals) -> anyhow::Result<()> {
+        let end = async {
+            // An engine that ended by itself cannot be asked, and need not be.
+            let _ = self.handle.request(Command::Shutdown).await;
+            self.running.ended().await
+        };
+        tokio::select! {
+            ended = end => ended.context("the engine ended badly; please report this"),
+            _ = signals.next() => bail!("stopped at once: the last records may not be saved"),
+            () = tokio::time::sleep(SHUTDOWN_MAX) => {
+                bail!("the engine did not end within {} s: the last records may not be saved", SHUTDOWN_MAX.as_secs())
+            }
+        }
+    }
+}
+
+/// What the words and the options ask to add. Nothing is asked of the engine if one of them is no torrent, or if a
+/// `--file` fits nothing; with several torrents it need not fit each of them.
+pub(super) fn add_requests(words: &[String], options: &EngineOptions) -> anyhow::Result<Vec<AddRequest>> {
+    let sources: Vec<_> = words.iter().map(|word| source::check(word)).collect::<Result<_, _>>()?;
+    let fits = |file: &FileLevel, torrent: &Option<Metainfo>| {
+        torrent.as_ref().is_none_or(|torrent| {
+            let files = torrent.info.files.iter().filter(|file| !file.pad);
+            !choose_files(&file.glob, files.map(|file| file.path.as_str())).is_empty()
+        })
+    };
+    let is_vain = |file: &&FileLevel| !sources.iter().any(|(_, torrent)| fits(file, torrent));
+    if let Some(file) = options.file.iter().find(is_vain).filter(|_| !sources.is_empty()) {
+        bail!("--file: no file fits '{}'; `unchoke show SRC` lists them", Untrusted::new(file.glob.as_str()));
+    }
+    let request = |(source, torrent): &(Source, Option<Metainfo>)| {
+        let files: Vec<_> = options.file.iter().filter(|file| fits(file, torrent)).cloned().collect();
+        AddRequest {
+            source: source.clone(),
+            // Where payload goes is the engine's setting already.
+            save_dir: None,
+            priorities: priority_changes(&files),
+            start: StartState::Running,
+            peers: options.peer.clone(),
+            trackers: options.tracker.clone(),
+        }
+    };
+    Ok(sources.iter().map(request).collect())
+}
+
+/// A source as people know it.
+fn source_name(source: &Source) -> Untrusted {
+    match source {
+        Source::Path(path) => Untrusted::new(path.to_string_lossy()),
+        Source::Url(url) => redact_url(url),
+        Source::Magnet(_) => Untrusted::new("the magnet link"),
+        Source::Bytes(_) => Untrusted::new("the torrent"),
+    }
+}
+
+/// Complains of what cannot be had, and refuses where going on would do something else than was asked.
+pub(super) fn check_available(options: &EngineOptions) -> Result<(), super::UsageError> {
+    for unavailable in options.unavailable() {
+        match unavailable {
+            Unavailable::Refuse(why) => return Err(super::UsageError(why.to_owned())),
+            Unavailable::Warn(what) => complain("warning", what),
+        }
+    }
+    Ok(())
+}
+
+/// The session's settings for what is in force.
+pub(super) fn settings(effective: Effective, seed: Switch, restore: Restore) -> Settings {
+    let Effective { save_dir, state_dir, bind, port, check, trust_store, down, up, trackers, seed: _ } =
+        effective;
+    Settings {
+        state_dir,
+        save_dir,
+        bind,
+        port,
+        check: match check {
+            CheckChoice::Auto => CheckPolicy::Auto,
+            CheckChoice::Never => CheckPolicy::Never,
+            CheckChoice::Always => CheckPolicy::Always,
+        },
+        trust_store: match trust_store {
+            YesNo::Yes => StoreTrust::Yes,
+            YesNo::No => StoreTrust::No,
+        },
+        down_limit: down.0,
+        up_limit: up.0,
+        trackers: switch(trackers),
+        seed,
+        restore,
+    }
+}
+
+/// A yes or no as the session takes it.
+pub(super) const fn switch(choice: YesNo) -> Switch {
+    match choice {
+        YesNo::Yes => Switch::On,
+        YesNo::No => Switch::Off,
+    }
+}
+
+/// Whether all that is wanted of it is here and on disk.
+pub(super) fn is_complete(row: &Arc<TorrentRow>) -> bool {
+    match row.state {
+        TorrentState::Seeding | TorrentState::Finished => true,
+        TorrentState::Metadata
+        | TorrentState::Checking
+        | TorrentState::Downloading
+        | TorrentState::Paused
+        | TorrentState::Error => false,
+    }
+}

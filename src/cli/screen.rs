@@ -1,0 +1,125 @@
+//! The terminal UI over an engine in this process: what it is given, and what its end means to the shell.
+
+use std::io::{IsTerminal, stdin, stdout};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::Exit;
+use super::args::EngineOptions;
+use super::config::Effective;
+use super::engine::{self, Engine};
+use super::signals::Signals;
+use crate::contract::AddRequest;
+use crate::session::{Handle, Restore};
+use crate::tui::{self, ColourDepth, Glyphs, Link, Options, TuiError};
+
+/// Runs `unchoke [SRC...]`.
+pub(super) async fn run(
+    sources: &[String],
+    options: &EngineOptions,
+    effective: Effective,
+) -> anyhow::Result<Exit> {
+    engine::check_available(options)?;
+    if !is_possible() {
+        return Err(TuiError::NotATerminal.into());
+    }
+    let requests = engine::add_requests(sources, options)?;
+    let seed = engine::switch(effective.seed);
+    let engine = Engine::start(engine::settings(effective, seed, Restore::SavedList)).await?;
+    let exit = show(&engine.handle, requests).await;
+    // Made after the screen's own have seen what came before: only a new signal is impatience.
+    let mut signals = Signals::new().context("cannot listen for signals")?;
+    let stopped = engine.stop(&mut signals).await;
+    exit.and_then(|exit| stopped.map(|()| exit))
+}
+
+/// Whether there is a terminal to draw on and to read from.
+pub(super) fn is_possible() -> bool {
+    stdin().is_terminal() && stdout().is_terminal()
+}
+
+/// Shows the engine until the user quits; asks it to add the torrents first.
+pub(super) async fn show(handle: &Handle, adds: Vec<AddRequest>) -> anyhow::Result<Exit> {
+    let asked = handle.clone();
+    let link = Link {
+        ask: Arc::new(move |command| {
+            let handle = asked.clone();
+            Box::pin(async move { handle.request(command).await })
+        }),
+        snapshots: handle.snapshots(),
+        events: handle.events(),
+    };
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let options = Options {
+        colours: colours(&variable),
+        glyphs: glyphs(&variable),
+        adds,
+        home: directories::BaseDirs::new().map(|user| user.home_dir().to_owned()),
+        ..Options::default()
+    };
+    match tui::run(link, options).await? {
+        tui::Exit::Signal("SIGINT") => Ok(Exit::Interrupted),
+        tui::Exit::Quit | tui::Exit::Signal(_) | tui::Exit::TerminalGone => Ok(Exit::Done),
+        tui::Exit::EngineGone => bail!("the engine has ended by itself; this is a defect, please report it"),
+    }
+}
+
+/// How many colours the terminal says that it has.
+fn colours(variable: &impl Fn(&str) -> String) -> ColourDepth {
+    let (term, depth) = (variable("TERM"), variable("COLORTERM"));
+    if !variable("NO_COLOR").is_empty() || term == "dumb" {
+        ColourDepth::None
+    } else if matches!(depth.as_str(), "truecolor" | "24bit") || term.ends_with("-direct") {
+        ColourDepth::True
+    } else if term.contains("256color") {
+        ColourDepth::Ansi256
+    } else {
+        ColourDepth::Ansi16
+    }
+}
+
+/// Whether the locale says that the terminal shows UTF-8. The first variable that is set decides (POSIX).
+fn glyphs(variable: &impl Fn(&str) -> String) -> Glyphs {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(variable).into_iter().find(|value| !value.is_empty());
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    if locale.contains("utf-8") || locale.contains("utf8") { Glyphs::Unicode } else { Glyphs::Ascii }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Variables as `NAME=value` words.
+    fn variables(words: &'static str) -> impl Fn(&str) -> String {
+        move |name| {
+            let pairs = words.split(' ').filter_map(|word| word.split_once('='));
+            pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).collect()
+        }
+    }
+
+    #[test]
+    fn colours_are_what_the_environment_says() {
+        for (words, expected) in [
+            ("TERM=xterm-256color COLORTERM=truecolor", ColourDepth::True),
+            ("TERM=xterm-256color COLORTERM=truecolor NO_COLOR=1", ColourDepth::None),
+            ("TERM=tmux-256color", ColourDepth::Ansi256),
+            ("TERM=linux", ColourDepth::Ansi16),
+            ("TERM=dumb", ColourDepth::None),
+        ] {
+            assert_eq!(colours(&variables(words)), expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn the_first_locale_variable_that_is_set_decides_on_glyphs() {
+        for (words, expected) in [
+            ("LANG=en_GB.UTF-8", Glyphs::Unicode),
+            ("LANG=C.utf8", Glyphs::Unicode),
+            ("LC_ALL=C LANG=en_GB.UTF-8", Glyphs::Ascii),
+            ("", Glyphs::Ascii),
+        ] {
+            assert_eq!(glyphs(&variables(words)), expected, "{words}");
+        }
+    }
+}
