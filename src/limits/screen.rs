@@ -32,8 +32,11 @@ pub const INPUT_BYTES_MAX: usize = 64 * 1024;
 /// Lines of one paste that become torrents to add, one after the other.
 pub const ADD_QUEUE_MAX: usize = 100;
 
-/// Commands whose answer the screen waits for; the next is refused with a message.
-pub const ASKS_MAX: usize = 256;
+/// Commands whose answer the screen waits for at once; a task each.
+pub const ASKS_MAX: usize = 64;
+
+/// Commands that wait behind those: one for each of more torrents than anyone has. The next is refused with a message.
+pub const ASKS_WAITING_MAX: usize = 100_000;
 
 /// Depth of a file tree; deeper folders are shown as part of the file's name.
 pub const TREE_DEPTH_MAX: usize = 32;

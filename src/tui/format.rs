@@ -133,6 +133,18 @@ pub fn cut(text: &str, columns: usize, more: &str) -> String {
     kept
 }
 
+/// What is left of `text` without its first `columns`.
+pub fn skip(text: &str, columns: usize) -> &str {
+    let mut skipped = 0;
+    for (at, grapheme) in text.grapheme_indices(true) {
+        if skipped >= columns {
+            return &text[at..];
+        }
+        skipped += grapheme.width();
+    }
+    if columns == 0 { text } else { "" }
+}
+
 /// The end of `text` that fits into `columns`, with `more` before it where something is cut off: for paths.
 pub fn cut_start(text: &str, columns: usize, more: &str) -> String {
     if text.width() <= columns {
@@ -197,5 +209,6 @@ mod tests {
         assert_eq!(cut("abc", 3, "…"), "abc");
         assert_eq!(cut("abc", 0, "…"), "");
         assert_eq!(cut_start("/srv/日本語", 5, "…"), "…本語");
+        assert_eq!((skip("日本語", 3), skip("abc", 0), skip("abc", 3)), ("語", "abc", ""));
     }
 }

@@ -251,6 +251,14 @@ pub fn find(contexts: &[Context], key: Key) -> Option<Action> {
     })
 }
 
+/// The first key that does `action` in `context`, by name; empty where none does.
+pub fn key_name(context: Context, action: Action) -> String {
+    BINDINGS
+        .iter()
+        .find(|binding| binding.context == context && binding.action == action)
+        .map_or(String::new(), |binding| binding.keys[0].name())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

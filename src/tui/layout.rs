@@ -89,11 +89,15 @@ pub fn pieces(pane: Rect) -> PiecesAreas {
     PiecesAreas { counts, map, legend, runs }
 }
 
+/// Rows at the foot of the trackers pane: URL and message of the selected one in full.
+pub const TRACKER_FOOT_ROWS: u16 = 2;
+
 /// How many rows of its content a pane shows at once.
 pub fn page(tab: Tab, pane: Rect) -> usize {
     let rows = match tab {
-        Tab::Files | Tab::Trackers => pane.height.saturating_sub(1),
+        Tab::Files => pane.height.saturating_sub(1),
         Tab::Peers => pane.height.saturating_sub(2),
+        Tab::Trackers => pane.height.saturating_sub(1 + TRACKER_FOOT_ROWS),
         Tab::Pieces => pieces(pane).runs.height.saturating_sub(1),
         Tab::Log => pane.height,
     };

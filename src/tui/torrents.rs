@@ -1,13 +1,13 @@
 //! The torrent list: which torrents are shown, in which order, which is selected and which are marked.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::format;
 use super::widgets::{Motion, Scroll};
-use crate::contract::TorrentRow;
+use crate::contract::{TorrentRow, TorrentState};
 use crate::units::{Rate, TorrentId};
 
 /// What the list is sorted by.
@@ -122,6 +122,9 @@ pub struct TorrentList {
     range_from: Option<usize>,
     scroll: Scroll,
     ids: Vec<TorrentId>,
+    counts: BTreeMap<TorrentState, usize>,
+    /// A torrent that was just added: the cursor goes to it once it is in the list.
+    awaited: Option<TorrentId>,
     /// What it is sorted by.
     pub sort: SortKey,
     /// Which way.
@@ -147,8 +150,15 @@ impl TorrentList {
             self.order.reverse();
         }
         self.ids = self.order.iter().map(|&at| torrents[at].id).collect();
+        if self.awaited.is_some_and(|id| self.ids.contains(&id)) {
+            self.selected = self.awaited.take();
+        }
         if let Some(row) = self.selected.and_then(|id| self.ids.iter().position(|other| *other == id)) {
             self.scroll.set(row);
+        }
+        self.counts.clear();
+        for row in torrents {
+            *self.counts.entry(row.state).or_default() += 1;
         }
         if !self.marks.is_empty() {
             let present: BTreeSet<TorrentId> = torrents.iter().map(|row| row.id).collect();
@@ -160,6 +170,16 @@ impl TorrentList {
     pub fn settle(&mut self, page: usize) {
         self.scroll.settle(self.order.len(), page);
         self.selected = self.ids.get(self.scroll.at()).copied();
+    }
+
+    /// How many torrents there are in each state, filtered out or not.
+    pub fn counts(&self) -> &BTreeMap<TorrentState, usize> {
+        &self.counts
+    }
+
+    /// Has the cursor go to a torrent as soon as it is in the list.
+    pub fn await_torrent(&mut self, id: TorrentId) {
+        self.awaited = Some(id);
     }
 
     /// How many torrents are shown.

@@ -10,6 +10,7 @@ use super::{body, frame};
 use crate::contract::{AddRequest, FileChoice, Priority, PriorityChange, Source, StartState, TorrentPreview};
 use crate::tui::model::Model;
 use crate::tui::panels;
+use crate::tui::text::hints;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{FileTree, Leaf, LineInput, Look, Span};
 use crate::tui::{format, layout, text};
@@ -161,7 +162,7 @@ pub(super) fn draw(model: &Model, dialog: &AddDialog, buffer: &mut Buffer) -> Op
                 vec![],
                 error,
                 vec![],
-                vec![Span::new(text::ADD_FOOT, Role::Quiet)],
+                vec![Span::new(hints::line(hints::ADD_SOURCE), Role::Quiet)],
             ];
             body(look, buffer, area, &lines);
             let field = Rect { x: area.x + 2, y: area.y + 2, width: area.width.saturating_sub(4), height: 1 };
@@ -175,7 +176,7 @@ pub(super) fn draw(model: &Model, dialog: &AddDialog, buffer: &mut Buffer) -> Op
                 vec![Span::new(look.plain(source), Role::Text)],
                 vec![],
                 vec![Span::new(text::ADD_READING, Role::Waiting)],
-                vec![Span::new(text::ADD_READING_FOOT, Role::Quiet)],
+                vec![Span::new(hints::line(hints::ADD_READING), Role::Quiet)],
             ];
             body(look, buffer, area, &lines);
             None
@@ -213,7 +214,7 @@ fn draw_choice(model: &Model, choice: &AddChoice, buffer: &mut Buffer) -> Option
     let start =
         [Span::new(text::ADD_START, Role::Quiet), Span::new(text::add_start(choice.start), Role::Text)];
     look.line(buffer, row(3), &start);
-    look.line(buffer, row(2), &[Span::new(text::ADD_CHOICE_FOOT, Role::Quiet)]);
+    look.line(buffer, row(2), &[Span::new(hints::line(hints::ADD_CHOICE), Role::Quiet)]);
     (choice.field == AddField::Folder).then_some(cursor)
 }
 

@@ -85,5 +85,9 @@ pub(super) fn draw(model: &Model, help: &HelpDialog, buffer: &mut Buffer) {
     }
     let below = lines.len().saturating_sub(first + layout::help_rows(area).count());
     let foot = Rect { y: sheet.bottom().saturating_sub(2), height: 1, ..area };
-    look.line(buffer, foot, &[Span::new(text::help_foot(below), Role::Quiet)]);
+    look.line(
+        buffer,
+        foot,
+        &[Span::new(text::help_foot(below) + &text::hints::line(text::hints::HELP), Role::Quiet)],
+    );
 }

@@ -7,6 +7,7 @@ use crate::contract::{RemoveData, Untrusted};
 use crate::tui::keymap::Context;
 use crate::tui::layout;
 use crate::tui::model::Model;
+use crate::tui::text::hints;
 use crate::tui::theme::Role;
 use crate::tui::widgets::Span;
 use crate::tui::{format, text};
@@ -58,7 +59,7 @@ pub(super) fn draw_remove(model: &Model, dialog: &RemoveDialog, buffer: &mut Buf
             vec![Span::new(format::cut(&what, usize::from(COLUMNS) - 4, look.more()), Role::Title)],
             vec![Span::new(text::remove_effect(dialog.data, dialog.done_bytes), role)],
             vec![],
-            vec![Span::new(text::remove_question(dialog.data), Role::Key)],
+            vec![Span::new(hints::line(hints::remove(dialog.data)), Role::Key)],
         ],
     );
 }
@@ -74,7 +75,7 @@ pub(super) fn draw_quit(model: &Model, transferring: usize, buffer: &mut Buffer)
             vec![],
             vec![Span::new(text::quit_effect(transferring), Role::Text)],
             vec![],
-            vec![Span::new(text::QUIT_QUESTION, Role::Key)],
+            vec![Span::new(hints::line(hints::QUIT), Role::Key)],
         ],
     );
 }

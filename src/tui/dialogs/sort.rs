@@ -28,7 +28,7 @@ pub(super) fn draw(model: &Model, scroll: &Scroll, buffer: &mut Buffer) {
         lines.push(vec![Span::new(format!("{mark} {}", text::sort_name(*key)), Role::Text)]);
     }
     lines.push(vec![]);
-    lines.push(vec![Span::new(text::SORT_HINT, Role::Quiet)]);
+    lines.push(vec![Span::new(text::hints::line(text::hints::SORT), Role::Quiet)]);
     body(&model.look, buffer, area, &lines);
     let row = scroll.at() - scroll.seen(rows, page).start;
     let row = Rect {

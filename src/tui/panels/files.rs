@@ -60,7 +60,7 @@ pub(in crate::tui) fn draw_tree(look: &Look, buffer: &mut Buffer, area: Rect, tr
     let fitted = fit(&COLUMNS, area.width, 0);
     draw_heading(look, buffer, heading, &COLUMNS, &fitted, None);
     if tree.rows() == 0 {
-        return say(look, buffer, area, text::NO_FILE_MATCH);
+        return say(look, buffer, area, &text::hints::no_file_match());
     }
     rows(area, tree.seen(usize::from(area.height)), |row, area| {
         let Some((_, at_cursor, _)) = tree.row(row) else { return };

@@ -11,6 +11,9 @@ use crate::tui::text;
 use crate::tui::theme::Role;
 use crate::tui::widgets::Span;
 
+/// How far a press of the column keys shifts long lines.
+const SHIFT_COLUMNS: usize = 16;
+
 /// Draws the log pane.
 pub(super) fn draw(model: &Model, detail: &TorrentDetail, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
@@ -32,7 +35,7 @@ pub(super) fn draw(model: &Model, detail: &TorrentDetail, buffer: &mut Buffer, a
         let spans = [
             Span::new(format!(" {} ", format::time_of_day(line.unix_s)), Role::Quiet),
             Span::new(format!("{:5} ", text::severity(severity)), role),
-            Span::new(said, role),
+            Span::new(format::skip(&said, model.pane.columns_skipped * SHIFT_COLUMNS), role),
         ];
         look.line(buffer, area, &spans);
         if row == model.pane.rows.at() {

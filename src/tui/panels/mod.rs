@@ -51,7 +51,7 @@ pub(super) fn tabs(model: &Model, buffer: &mut Buffer, area: Rect) {
     look.clear(buffer, area, Role::Bar);
     let mut spans = vec![Span::new(" ", Role::Bar)];
     for tab in Tab::ALL {
-        let (key, name) = text::tab(tab);
+        let (key, name) = text::hints::tab(tab);
         if tab == model.pane.tab {
             let role = if model.focus == Focus::Pane { Role::Selected } else { Role::Title };
             spans.push(Span::new(format!("[{key} {name}]"), role));

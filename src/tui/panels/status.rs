@@ -1,13 +1,12 @@
 //! The lines at the top and the bottom: totals, what is to be said of the selected torrent, messages and hints.
 
-use std::collections::BTreeMap;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::torrents::state_role;
 use crate::contract::{Severity, TorrentState};
 use crate::tui::model::{Focus, Model, Picture, Tab};
+use crate::tui::text::hints;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{LineInput, Look, Span};
 use crate::tui::{format, text};
@@ -24,7 +23,7 @@ pub(in crate::tui) fn totals(model: &Model, buffer: &mut Buffer, area: Rect) {
         rate_and_limit(text::DOWN, engine.down_bps, limits.down, Role::Down),
         rate_and_limit(text::UP, engine.up_bps, limits.up, Role::Up),
     ];
-    let failed = counts(model).get(&TorrentState::Error).copied().unwrap_or(0);
+    let failed = model.list.counts().get(&TorrentState::Error).copied().unwrap_or(0);
     if failed > 0 {
         parts.push(vec![Span::new(format!("{failed} {}", text::state(TorrentState::Error)), Role::Error)]);
     }
@@ -39,8 +38,8 @@ pub(in crate::tui) fn totals(model: &Model, buffer: &mut Buffer, area: Rect) {
         parts.push(vec![Span::new(queue, Role::Bar)]);
     }
     parts.push(vec![Span::new(text::torrents(model.snapshot.torrents.len()), Role::Bar)]);
-    for (state, number) in counts(model).into_iter().filter(|(state, _)| *state != TorrentState::Error) {
-        parts.push(vec![Span::new(format!("{number} {}", text::state(state)), Role::Bar)]);
+    for (state, number) in model.list.counts().iter().filter(|(state, _)| **state != TorrentState::Error) {
+        parts.push(vec![Span::new(format!("{number} {}", text::state(*state)), Role::Bar)]);
     }
     draw_parts(look, buffer, area, parts);
 }
@@ -76,14 +75,6 @@ fn rate_and_limit(name: &str, rate: Rate, limit: Option<Rate>, role: Role) -> Ve
     spans
 }
 
-fn counts(model: &Model) -> BTreeMap<TorrentState, usize> {
-    let mut counts = BTreeMap::new();
-    for row in &model.snapshot.torrents {
-        *counts.entry(row.state).or_default() += 1;
-    }
-    counts
-}
-
 /// Why the selected torrent is not doing more; else what it is doing.
 pub(in crate::tui) fn banner(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
@@ -106,7 +97,7 @@ pub(in crate::tui) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
     let mut spans = vec![Span::new(" ", Role::Text)];
     if matches!(model.picture, Picture::Frozen { .. }) {
-        spans.push(Span::new(format!("{}  ", text::FROZEN), Role::Mark));
+        spans.push(Span::new(format!("{}, {}  ", text::FROZEN, hints::line(hints::FROZEN)), Role::Mark));
     }
     if let Some((toast, behind)) = model.toasts.shown() {
         let role = match toast.severity {
@@ -134,17 +125,17 @@ pub(in crate::tui) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
         if !filter.is_empty() {
             spans.push(Span::new(format!("{}{}  ", text::FILTER, look.plain(filter.to_owned())), Role::Mark));
         }
-        spans.push(Span::new(hints(model), Role::Quiet));
+        spans.push(Span::new(hints::line(hints(model)), Role::Quiet));
     }
     look.line(buffer, area, &spans);
 }
 
-fn hints(model: &Model) -> &'static str {
+fn hints(model: &Model) -> hints::Hints {
     match (model.focus, model.pane.tab) {
-        (Focus::List, _) if model.snapshot.torrents.is_empty() => text::HINTS_EMPTY,
-        (Focus::List, _) => text::HINTS,
-        (Focus::Pane, Tab::Files) => text::HINTS_FILES,
-        (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => text::HINTS_PANE,
+        (Focus::List, _) if model.snapshot.torrents.is_empty() => hints::EMPTY,
+        (Focus::List, _) => hints::LIST,
+        (Focus::Pane, Tab::Files) => hints::FILES,
+        (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => hints::PANE,
     }
 }
 

@@ -96,8 +96,9 @@ pub(in crate::tui) fn draw(model: &Model, buffer: &mut Buffer, heading: Rect, ar
     let sorted = column_of(model.list.sort).map(|column| (column, text::sort_mark(model.list.direction)));
     draw_heading(look, buffer, heading, &COLUMNS, &fitted, sorted);
     if model.list.is_empty() {
-        let why = if model.snapshot.torrents.is_empty() { text::NO_TORRENTS } else { text::NO_MATCH };
-        return say(look, buffer, area, why);
+        let nothing = model.snapshot.torrents.is_empty();
+        let why = if nothing { text::hints::no_torrents() } else { text::hints::no_match() };
+        return say(look, buffer, area, &why);
     }
     let seen = model.list.seen(usize::from(area.height));
     rows(area, seen, |row, area| {

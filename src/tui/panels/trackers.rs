@@ -4,12 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{count, pane_role, quiet, rows, say, split_heading};
-use crate::contract::{TorrentDetail, TrackerRow, TrackerState};
-use crate::tui::format;
+use crate::contract::{TorrentDetail, TrackerRow, TrackerState, Untrusted};
 use crate::tui::model::Model;
 use crate::tui::text::{self, heading};
 use crate::tui::theme::Role;
-use crate::tui::widgets::{Cell, Column, FittedColumn, Look, draw_heading, draw_row, fit};
+use crate::tui::widgets::{Cell, Column, FittedColumn, Look, Span, draw_heading, draw_row, fit};
+use crate::tui::{format, layout};
 
 #[derive(Clone, Copy)]
 enum Field {
@@ -52,6 +52,10 @@ pub(super) fn draw(model: &Model, detail: &TorrentDetail, buffer: &mut Buffer, a
         return say(look, buffer, area, text::NO_TRACKERS);
     }
     let (heading, area) = split_heading(area);
+    let foot_rows = layout::TRACKER_FOOT_ROWS.min(area.height);
+    let foot = Rect { y: area.bottom() - foot_rows, height: foot_rows, ..area };
+    let area = Rect { height: area.height - foot_rows, ..area };
+    draw_foot(model, detail, buffer, foot);
     let fitted = fit(&COLUMNS, area.width, model.pane.columns_skipped);
     draw_heading(look, buffer, heading, &COLUMNS, &fitted, None);
     let page = usize::from(area.height);
@@ -60,6 +64,18 @@ pub(super) fn draw(model: &Model, detail: &TorrentDetail, buffer: &mut Buffer, a
         let ground = (row == model.pane.rows.at()).then(|| pane_role(model));
         draw_row(look, buffer, area, &COLUMNS, &fitted, ground, |place| cell(look, tracker, row, place));
     });
+}
+
+/// What the columns may have cut off of the selected tracker.
+fn draw_foot(model: &Model, detail: &TorrentDetail, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    let Some(tracker) = detail.trackers.get(model.pane.rows.at()) else { return };
+    let shown = |text: &Untrusted| format!(" {}", look.name(text, || text::HIDDEN_TEXT.to_owned()));
+    let url = Span::new(shown(&tracker.url), Role::Quiet);
+    let message = tracker.message.as_ref().map(|message| Span::new(shown(message), Role::Text));
+    for (row, span) in area.rows().zip([Some(url), message].into_iter().flatten()) {
+        look.line(buffer, row, &[span]);
+    }
 }
 
 fn cell(look: &Look, tracker: &TrackerRow, row: usize, place: FittedColumn) -> Cell {

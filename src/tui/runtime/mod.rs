@@ -10,9 +10,12 @@ mod signals;
 mod terminal;
 mod writer;
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures_util::StreamExt;
 use ratatui::crossterm::event::{Event as Input, EventStream};
@@ -35,7 +38,8 @@ use crate::{inspect, limits};
 /// A command under way.
 pub type Asking = Pin<Box<dyn Future<Output = Result<Answer, Refusal>> + Send>>;
 
-/// How the engine is asked.
+/// How the engine is asked. A command counts as given when its future is first polled, which happens in the order of
+/// the keys.
 pub type Ask = Arc<dyn Fn(Command) -> Asking + Send + Sync>;
 
 /// The engine, as the screen knows it.
@@ -111,12 +115,13 @@ pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
         painter: Painter::default(),
         answers_in,
         asks: 0,
+        waiting: VecDeque::new(),
         started: Instant::now(),
         dirty: true,
         drawn: None,
     };
     for request in options.adds {
-        screen.ask(Purpose::Add, Command::Add(Box::new(request)));
+        screen.ask(Purpose::Add, Command::Add(Box::new(request))).await;
     }
     let exit = screen.live(signals, answers).await;
     screen.terminal.leave().await;
@@ -135,6 +140,8 @@ struct Screen {
     answers_in: inspect::Sender<Answered>,
     /// Commands whose answer is still to come.
     asks: usize,
+    /// Commands that wait until there are fewer of those.
+    waiting: VecDeque<(Purpose, Command)>,
     started: Instant,
     /// Whether the picture is older than the model.
     dirty: bool,
@@ -161,6 +168,7 @@ impl Screen {
                 signal = signals.next() => self.signal(signal).await,
                 Some((purpose, result)) = answers.recv() => {
                     self.asks -= 1;
+                    self.ask_waiting().await;
                     self.take(Message::Answered { purpose, result }).await
                 }
                 changed = self.link.snapshots.changed() => match changed {
@@ -237,7 +245,7 @@ impl Screen {
         for effect in update(&mut self.model, message) {
             let exit = match effect {
                 Effect::Ask { purpose, command } => {
-                    self.ask(purpose, command);
+                    self.ask(purpose, command).await;
                     None
                 }
                 Effect::Copy(text) => {
@@ -255,20 +263,34 @@ impl Screen {
         None
     }
 
-    /// Asks the engine on a task of its own: the screen never waits for an answer.
-    fn ask(&mut self, purpose: Purpose, command: Command) {
-        if self.asks >= limits::ASKS_MAX {
+    /// Asks the engine. The screen never waits for an answer: beyond the first poll, which gives the command, a task
+    /// does.
+    async fn ask(&mut self, purpose: Purpose, command: Command) {
+        if self.waiting.len() >= limits::ASKS_WAITING_MAX {
             return self.model.toasts.push(Severity::Error, text::BUSY);
         }
-        self.asks += 1;
-        let asking = (self.link.ask)(command);
-        let answers = self.answers_in.clone();
-        inspect::spawn("screen: command", async move {
-            let result = asking.await;
-            // The screen may have ended meanwhile; then nobody wants the answer.
-            let _ = answers.send((purpose, result)).await;
-        })
-        .detach();
+        self.waiting.push_back((purpose, command));
+        self.ask_waiting().await;
+    }
+
+    async fn ask_waiting(&mut self) {
+        while self.asks < limits::ASKS_MAX
+            && let Some((purpose, command)) = self.waiting.pop_front()
+        {
+            self.asks += 1;
+            let mut asking = (self.link.ask)(command);
+            let given = poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await;
+            let answers = self.answers_in.clone();
+            inspect::spawn("screen: command", async move {
+                let result = match given {
+                    Poll::Ready(result) => result,
+                    Poll::Pending => asking.await,
+                };
+                // The screen may have ended meanwhile; then nobody wants the answer.
+                let _ = answers.send((purpose, result)).await;
+            })
+            .detach();
+        }
     }
 
     fn resize(&mut self) {
@@ -279,7 +301,8 @@ impl Screen {
     }
 
     fn repaint(&mut self) -> Option<Exit> {
-        self.terminal.enter_again();
+        Terminal::raw_again();
+        self.painter.append(Terminal::enter_sequence());
         self.painter.forget();
         self.resize();
         None

@@ -37,16 +37,23 @@ impl Terminal {
             Writer::start(Output).map_err(system("start the thread that writes to the terminal"))?;
         enable_raw_mode().map_err(system("switch the terminal to raw mode"))?;
         let hook_before = restore_on_panic(std::thread::current().id());
-        writer.write(enter_sequence());
+        writer.write(Self::enter_sequence());
         Ok(Self { writer, entered: true, hook_before })
     }
 
-    /// Enters again after a stop, whatever became of the terminal meanwhile.
-    pub(super) fn enter_again(&mut self) {
+    /// Raw mode again after a stop, whatever became of the terminal meanwhile.
+    pub(super) fn raw_again() {
         // A terminal that refuses is gone, which the next write or tick finds out.
         let _ = disable_raw_mode();
         let _ = enable_raw_mode();
-        self.writer.write(enter_sequence());
+    }
+
+    /// What enters the alternate screen, with paste in brackets and no cursor.
+    pub(super) fn enter_sequence() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, Hide)
+            .expect("writing to a byte vector cannot fail");
+        bytes
     }
 
     /// Leaves. A terminal that does not read is waited for a little, then left as it is.
@@ -105,7 +112,11 @@ impl Terminal {
     /// Columns and rows now. The call of crossterm would start a process where the terminal does not answer.
     pub(super) fn size() -> (u16, u16) {
         rustix::termios::tcgetwinsize(rustix::stdio::stdout())
-            .map_or((0, 0), |size| (size.ws_col, size.ws_row))
+            .map(|size| (size.ws_col, size.ws_row))
+            .ok()
+            // A serial line knows no size; then it is a terminal of the usual one.
+            .filter(|size| *size != (0, 0))
+            .unwrap_or((80, 24))
     }
 
     /// Whether the terminal has hung up. Reading does not tell: a closed terminal reads as nothing for ever.
@@ -120,13 +131,6 @@ impl Drop for Terminal {
             restore_now();
         }
     }
-}
-
-fn enter_sequence() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, Hide)
-        .expect("writing to a byte vector cannot fail");
-    bytes
 }
 
 fn leave_sequence() -> Vec<u8> {

@@ -5,6 +5,7 @@
 
 mod events;
 pub mod heading;
+pub mod hints;
 mod keys;
 
 pub use events::{event, severity};
@@ -22,18 +23,12 @@ use crate::units::Rate;
 
 /// The whole screen where nothing fits.
 pub const TOO_SMALL: &str = "Screen too small";
-/// The list without torrents.
-pub const NO_TORRENTS: &str = "No torrents. Press a to add one.";
-/// The list where the filter leaves none.
-pub const NO_MATCH: &str = "No torrent matches the filter. Esc clears it.";
 /// A pane whose detail is on its way.
 pub const LOADING: &str = "Loading...";
 /// A pane without a selected torrent.
 pub const NOTHING_SELECTED: &str = "Select a torrent to see its detail.";
 /// The files pane of a magnet.
 pub const NO_FILES: &str = "The files are not known until the metadata is here.";
-/// The files pane where the filter leaves none.
-pub const NO_FILE_MATCH: &str = "No file matches the filter. Esc clears it.";
 /// The peers pane without peers.
 pub const NO_PEERS: &str = "No peers are connected.";
 /// The trackers pane without trackers.
@@ -51,20 +46,14 @@ pub const HIDDEN_TEXT: &str = "(hidden)";
 pub const ADD_TITLE: &str = "Add a torrent";
 /// What its first field takes.
 pub const ADD_FIELD: &str = "Path of a .torrent file, URL, magnet link or info-hash:";
-/// Keys of its first step.
-pub const ADD_FOOT: &str = "Enter reads it    Esc cancels";
 /// While the source is read.
 pub const ADD_READING: &str = "Reading...";
-/// Keys meanwhile.
-pub const ADD_READING_FOOT: &str = "Enter adds it without choosing files    Esc cancels";
 /// Instead of files.
 pub const ADD_NO_FILES: &str = "Its files are not known yet; all will be downloaded.";
 /// Label of the folder.
 pub const ADD_FOLDER: &str = "Save in: ";
 /// Label of the start.
 pub const ADD_START: &str = "Start:   ";
-/// Keys of the choice.
-pub const ADD_CHOICE_FOOT: &str = "Enter adds  + - = 0 M priority  ^p start  Tab folder  Esc cancels";
 /// An empty source field.
 pub const ADD_EMPTY: &str = "Type or paste where the torrent is.";
 
@@ -74,25 +63,13 @@ pub const REMOVE_TITLE: &str = "Remove";
 pub const DELETE_TITLE: &str = "Remove and delete data";
 /// Title of the question before quitting.
 pub const QUIT_TITLE: &str = "Quit";
-/// The question before quitting.
-pub const QUIT_QUESTION: &str = "Quit?  y yes   n no";
 /// Title of the sort menu.
 pub const SORT_TITLE: &str = "Sort by";
-/// Keys of the sort menu.
-pub const SORT_HINT: &str = "Enter sorts   S reverses";
 /// Title of the help.
 pub const HELP_TITLE: &str = "Keys";
 
-/// Hints while nothing is to be said.
-pub const HINTS: &str = "? help  a add  p pause  d remove  Enter detail  / filter  s sort  Q quit";
-/// Hints while there are no torrents.
-pub const HINTS_EMPTY: &str = "a add  ? help  Q quit";
-/// Hints in the files pane.
-pub const HINTS_FILES: &str = "+ - = 0 M priority  Space mark  e fold  / filter  Enter zoom  Esc back";
-/// Hints in another pane.
-pub const HINTS_PANE: &str = "1 2 3 5 8 panes  Tab list  Enter zoom  Esc back  ? help";
 /// The picture stands still.
-pub const FROZEN: &str = "FROZEN, z lets it go";
+pub const FROZEN: &str = "FROZEN";
 /// Label of the filter line.
 pub const FILTER: &str = "/";
 /// What is copied is not acknowledged by any terminal, so it is shown as well.
@@ -130,17 +107,6 @@ pub fn priority(priority: Priority) -> &'static str {
 /// The word for files of different priorities.
 pub const MIXED: &str = "mixed";
 
-/// The name of a tab.
-pub fn tab(tab: Tab) -> (&'static str, &'static str) {
-    match tab {
-        Tab::Files => ("1", "files"),
-        Tab::Peers => ("2", "peers"),
-        Tab::Trackers => ("3", "trackers"),
-        Tab::Pieces => ("5", "pieces"),
-        Tab::Log => ("8", "log"),
-    }
-}
-
 /// Some torrents.
 pub fn torrents(count: usize) -> String {
     if count == 1 { "1 torrent".to_owned() } else { format!("{count} torrents") }
@@ -151,14 +117,6 @@ pub fn remove_effect(data: RemoveData, done_bytes: u64) -> String {
     match data {
         RemoveData::Keep => "It leaves the list; its data stays on disk.".to_owned(),
         RemoveData::Delete => format!("{} of data will be deleted from disk.", format::bytes(done_bytes)),
-    }
-}
-
-/// The question before removing.
-pub fn remove_question(data: RemoveData) -> &'static str {
-    match data {
-        RemoveData::Keep => "Remove?  y yes   n no",
-        RemoveData::Delete => "Delete?  Y (Shift-y) deletes   n no",
     }
 }
 
@@ -229,9 +187,9 @@ pub fn sorted(key: SortKey, direction: Direction) -> String {
 /// The foot of the help.
 pub fn help_foot(lines_below: usize) -> String {
     match lines_below {
-        0 => "Esc closes".to_owned(),
-        1 => "1 more line below   Esc closes".to_owned(),
-        _ => format!("{lines_below} more lines below   Esc closes"),
+        0 => String::new(),
+        1 => "1 more line below  ".to_owned(),
+        _ => format!("{lines_below} more lines below  "),
     }
 }
 
@@ -336,7 +294,11 @@ pub fn cause_word(word: &str) -> Option<String> {
 
 /// What is to be known of a torrent at a glance, whatever columns there is room for.
 pub fn facts(row: &TorrentRow) -> String {
-    let mut facts = vec![format!("{} of {}", format::bytes(row.done_bytes), format::bytes(row.wanted_bytes))];
+    let mut facts = vec![if row.total_bytes == 0 {
+        "size not known yet".to_owned()
+    } else {
+        format!("{} of {}", format::bytes(row.done_bytes), format::bytes(row.wanted_bytes))
+    }];
     if row.wanted_bytes < row.total_bytes {
         facts.push(format!("{} skipped", format::bytes(row.total_bytes - row.wanted_bytes)));
     }

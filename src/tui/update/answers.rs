@@ -25,7 +25,8 @@ pub(super) fn answered(model: &mut Model, purpose: Purpose, result: Result<Answe
     match (result, purpose) {
         (Err(refusal), _) => model.toasts.push(Severity::Error, safe(refusal)),
         (Ok(Answer::Done), Purpose::Tell(done)) => model.toasts.push(Severity::Info, text::done(done)),
-        (Ok(Answer::Added { already, .. }), Purpose::Add) => {
+        (Ok(Answer::Added { torrent, already }), Purpose::Add) => {
+            model.list.await_torrent(torrent);
             model.toasts.push(Severity::Info, text::added(already));
         }
         (Ok(Answer::Done), Purpose::Limits) => {}

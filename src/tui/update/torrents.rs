@@ -1,5 +1,7 @@
 //! Keys of the torrent list, and the commands for torrents.
 
+use std::collections::BTreeSet;
+
 use super::motion;
 use crate::contract::{Command, RemoveData, Severity, TorrentState};
 use crate::limits;
@@ -116,6 +118,7 @@ fn each(model: &mut Model, done: Done, command: fn(TorrentId) -> Command, effect
 
 /// Pauses those of `ids` that run; where none does, resumes them all.
 fn pause(model: &Model, ids: &[TorrentId], effects: &mut Vec<Effect>) {
+    let ids: BTreeSet<&TorrentId> = ids.iter().collect();
     let rows = || model.snapshot.torrents.iter().filter(|row| ids.contains(&row.id));
     let runs = |state: TorrentState| !matches!(state, TorrentState::Paused | TorrentState::Error);
     let any_runs = rows().any(|row| runs(row.state));
@@ -133,7 +136,8 @@ fn ask_remove(model: &mut Model, data: RemoveData) {
     if torrents.is_empty() {
         return;
     }
-    let rows: Vec<_> = model.snapshot.torrents.iter().filter(|row| torrents.contains(&row.id)).collect();
+    let ids: BTreeSet<&TorrentId> = torrents.iter().collect();
+    let rows: Vec<_> = model.snapshot.torrents.iter().filter(|row| ids.contains(&row.id)).collect();
     let name = match rows.as_slice() {
         [row] => Some(row.name.clone()),
         _ => None,
