@@ -109,7 +109,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
 
 /// Runs a front end on the runtime that everything asynchronous shares.
 fn on_runtime(front_end: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
-    runtime()?.block_on(front_end)
+    let runtime = runtime()?;
+    let exit = runtime.block_on(front_end);
+    // A name that the system is still looking up must not hold up the end.
+    runtime.shutdown_background();
+    exit
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -95,6 +95,10 @@ pub(super) async fn follow(
             changed = snapshots.changed() => {
                 changed.context("the engine has ended by itself")?;
                 let snapshot = snapshots.latest();
+                // What led to it goes before it; the line that says done is to be the last.
+                while let Some(Ok(event)) = events.as_mut().map(inspect::Receiver::try_recv) {
+                    report.event(&event)?;
+                }
                 if let Some(exit) = look(plan.goal, started.elapsed(), &snapshot, &mut progress, report)? {
                     return Ok(exit);
                 }

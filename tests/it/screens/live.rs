@@ -48,7 +48,7 @@ fn child() {
 }
 
 /// The program on a pseudo-terminal of 80x24.
-struct Program {
+pub(crate) struct Program {
     child: Box<dyn Child + Send + Sync>,
     master: Option<Box<dyn MasterPty + Send>>,
     keys: Option<Box<dyn Write + Send>>,
@@ -59,11 +59,16 @@ struct Program {
 
 impl Program {
     fn start(behaviour: &str) -> Self {
-        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         command.args(["screens::live::child", "--exact", "--nocapture", "--test-threads=1"]);
         command.env(ASKED, behaviour);
+        Self::run(command)
+    }
+
+    /// Any program.
+    pub(crate) fn run(mut command: CommandBuilder) -> Self {
+        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
         command.env("TERM", "xterm-256color");
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
@@ -83,7 +88,7 @@ impl Program {
         Self { child, master: Some(pair.master), keys, output: Some(output), screen, raw: Vec::new() }
     }
 
-    fn press(&mut self, keys: &str) -> &mut Self {
+    pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
         let writer = self.keys.as_mut().unwrap();
         writer.write_all(keys.as_bytes()).unwrap();
         writer.flush().unwrap();
@@ -113,8 +118,18 @@ impl Program {
         self
     }
 
-    fn wait_text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn wait_text(&mut self, text: &str) -> &mut Self {
         self.wait(text, |screen| screen.contents().contains(text))
+    }
+
+    /// Waits until the program has ended, and gives its exit status.
+    pub(crate) fn exit_status(&mut self) -> u32 {
+        // The terminal must be drained, or the program could not write its last.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let output = self.output.as_mut().unwrap();
+        let drain = async { while output.recv().await.is_some() {} };
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, drain).await.unwrap() });
+        self.child.wait().unwrap().exit_code()
     }
 
     /// Waits for the end, which leaves the alternate screen, and says why.

@@ -4,7 +4,7 @@
 
 mod canned;
 mod keys;
-mod live;
+pub(crate) mod live;
 mod pictures;
 mod robust;
 
