@@ -4,6 +4,7 @@
 //! that time are divided among those that wait. Nobody holds a lock, and a torrent that asks for nothing costs nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::limits;
 use crate::units::{Rate, Time, TorrentId};
@@ -36,13 +37,15 @@ pub struct Budget {
 }
 
 /// One direction's limit and those who wait for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Meter {
     limit: Option<Rate>,
     /// Bytes allowed by the time that has passed and not granted yet.
     saved_bytes: u64,
     filled_at: Time,
     waiting: BTreeSet<TorrentId>,
+    /// Where the last round of grants ended; the next one goes on behind it.
+    served_last: TorrentId,
 }
 
 impl Budget {
@@ -97,6 +100,13 @@ impl Budget {
     }
 }
 
+impl Default for Meter {
+    fn default() -> Self {
+        let served_last = TorrentId([0xff; 20]);
+        Self { limit: None, saved_bytes: 0, filled_at: Time::ZERO, waiting: BTreeSet::new(), served_last }
+    }
+}
+
 impl Meter {
     fn set_limit(&mut self, now: Time, limit: Option<Rate>) {
         self.limit = limit;
@@ -114,10 +124,14 @@ impl Meter {
         let burst = (limit.saturating_mul(limits::GRANT_BURST_MS) / 1000).max(2 * block_bytes);
         self.saved_bytes = (self.saved_bytes + limit.saturating_mul(micros) / 1_000_000).min(burst);
         self.filled_at = now;
-        // A share that is too small for a block would be asked for again at once: those first in order go first.
+        // A share that is too small for a block would be asked for again at once, so not all are served in one round.
+        // They take turns: under a low limit whoever came first in order would otherwise get everything.
         let most = usize::try_from(self.saved_bytes / block_bytes).unwrap_or(usize::MAX);
-        let served: Vec<TorrentId> = self.waiting.iter().copied().take(most).collect();
+        let behind = self.waiting.range((Bound::Excluded(self.served_last), Bound::Unbounded));
+        let before = self.waiting.range(..=self.served_last);
+        let served: Vec<TorrentId> = behind.chain(before).copied().take(most).collect();
         let Some(share) = self.saved_bytes.checked_div(served.len() as u64) else { return BTreeMap::new() };
+        self.served_last = served.last().copied().unwrap_or(self.served_last);
         self.saved_bytes -= share * served.len() as u64;
         served.iter().for_each(|torrent| {
             self.waiting.remove(torrent);
@@ -152,6 +166,26 @@ mod tests {
         let total: u64 = granted.values().sum();
         assert!(total <= due && total + 100_000 >= due, "{total} of {due}");
         assert!(granted[&ONE].abs_diff(granted[&TWO]) <= 50_000);
+    }
+
+    #[test]
+    fn under_a_limit_of_less_than_a_block_a_round_the_torrents_take_turns() {
+        let mut budget = Budget::default();
+        budget.set_limits(Time::ZERO, None, Some(Rate(100_000)));
+        let torrents = [ONE, TWO, TorrentId([0; 20])];
+        let mut now = Time::ZERO;
+        let mut granted = BTreeMap::new();
+        for _ in 0..400 {
+            now = now + limits::GRANT_INTERVAL;
+            torrents.iter().for_each(|torrent| budget.wants(*torrent, Flow::Up));
+            for grant in budget.grants(now) {
+                *granted.entry(grant.torrent).or_insert(0) += grant.up_bytes.unwrap();
+            }
+        }
+        let least = granted.values().min().unwrap();
+        let most = granted.values().max().unwrap();
+        assert_eq!(granted.len(), 3);
+        assert!(most - least <= 4 * u64::from(limits::BLOCK_BYTES), "{granted:?}");
     }
 
     #[test]
