@@ -286,6 +286,23 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(100);
 /// A connection that has been silent for this long is closed (libtorrent: 120 s).
 pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(150);
 
+// ---- metadata of magnets ----------------------------------------------------------------------------------------
+
+/// Connections of a magnet without metadata: many more than liars are likely among strangers, few enough to ask all.
+pub const METADATA_CONNECTIONS_MAX: usize = 40;
+
+/// Blocks of metadata asked of one peer at a time: clients serve few at once, and several peers are asked.
+pub const METADATA_PIPELINE: usize = 5;
+
+/// No answer to a request for this long, or no introduction: others are asked.
+pub const METADATA_REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a peer that rejected or was silent is left alone (BEP 9 names no time; it may have got the metadata since).
+pub const METADATA_RETRY: Duration = Duration::from_secs(60);
+
+/// Bytes of metadata of one magnet held in memory, over all that peers claim: the largest and a little more.
+pub const METADATA_HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 // ---- storing -----------------------------------------------------------------------------------------------------
 
 /// Time from a piece being stored to its being claimed by a synced record: what a kill can cost.

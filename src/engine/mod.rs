@@ -6,6 +6,7 @@
 mod bits;
 pub mod budget;
 pub mod io;
+pub mod metadata;
 mod peers;
 mod picker;
 pub mod torrent;

@@ -18,8 +18,8 @@ enum Standing {
     Calling,
     /// A connection is up.
     Connected,
-    /// Never to be called: it is ourselves.
-    Ourselves,
+    /// Never to be called: it is ourselves, or banned.
+    Never,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +64,9 @@ impl KnownPeers {
         }
     }
 
-    /// How many are known, ourselves aside.
+    /// How many are known that may ever be called.
     pub(in crate::engine) fn count(&self) -> u32 {
-        let others = self.peers.values().filter(|known| known.standing != Standing::Ourselves).count();
+        let others = self.peers.values().filter(|known| known.standing != Standing::Never).count();
         u32::try_from(others).unwrap_or(u32::MAX)
     }
 
@@ -94,11 +94,20 @@ impl KnownPeers {
             let wanted = seeds == Seeds::Call || !known.seed;
             wanted && matches!(known.standing, Standing::Idle(at) if at <= now)
         };
-        let (&address, _) = self
-            .peers
-            .iter()
-            .filter(|(address, known)| ready(known) && allowed(**address))
-            .min_by_key(|(_, known)| (known.source != PeerSource::Manual, known.fails))?;
+        // Left ready, these would be due for ever and the owner would never sleep.
+        for (address, known) in &mut self.peers {
+            if ready(known) && !allowed(*address) {
+                known.standing = Standing::Never;
+                self.due = None;
+            }
+        }
+        let order = |(_, known): &(&SocketAddr, &Known)| (known.source != PeerSource::Manual, known.fails);
+        let next = self.peers.iter().filter(|(_, known)| ready(known)).min_by_key(order);
+        let Some(address) = next.map(|(&address, _)| address) else {
+            // Looked at anew now, so that the owner need not wake for it.
+            self.due(seeds);
+            return None;
+        };
         self.due = None;
         self.peers.get_mut(&address)?.standing = Standing::Calling;
         self.calling += 1;
@@ -128,7 +137,7 @@ impl KnownPeers {
         let idle = self.peers.values().filter(|known| seeds == Seeds::Call || !known.seed);
         let due = idle.filter_map(|known| match known.standing {
             Standing::Idle(at) => Some(at),
-            Standing::Calling | Standing::Connected | Standing::Ourselves => None,
+            Standing::Calling | Standing::Connected | Standing::Never => None,
         });
         let due = due.min().map(|at| at.max(self.next_call_at));
         self.due = Some((seeds, due));
@@ -173,7 +182,7 @@ impl KnownPeers {
     pub(in crate::engine) fn is_ourselves(&mut self, address: SocketAddr) {
         self.end_call(address);
         if let Some(known) = self.peers.get_mut(&address) {
-            known.standing = Standing::Ourselves;
+            known.standing = Standing::Never;
         }
     }
 
@@ -192,6 +201,15 @@ impl KnownPeers {
     pub(in crate::engine) fn for_resume(&self) -> Vec<SocketAddr> {
         let alive = self.peers.iter().filter(|(_, known)| known.standing == Standing::Connected);
         alive.map(|(&address, _)| address).take(limits::RESUME_PEERS_MAX).collect()
+    }
+
+    /// All addresses that may ever be called, by how each became known.
+    pub(in crate::engine) fn by_source(&self) -> BTreeMap<PeerSource, Vec<SocketAddr>> {
+        let mut by_source: BTreeMap<PeerSource, Vec<SocketAddr>> = BTreeMap::new();
+        for (&address, known) in self.peers.iter().filter(|(_, known)| known.standing != Standing::Never) {
+            by_source.entry(known.source).or_default().push(address);
+        }
+        by_source
     }
 
     fn end_call(&mut self, address: SocketAddr) {
@@ -260,6 +278,15 @@ mod tests {
         assert!(known.next_call(Time::ZERO, Seeds::Call, |_| true).is_none());
         assert_eq!(known.next_call_at(), Some(Time::ZERO + limits::CONNECT_PACE));
         assert!(known.next_call(Time::ZERO + limits::CONNECT_PACE, Seeds::Call, |_| true).is_some());
+    }
+
+    #[test]
+    fn a_forbidden_address_is_not_waited_for() {
+        let mut known = KnownPeers::default();
+        known.found(Time::ZERO, PeerSource::Tracker, &[address(1)]);
+        assert!(known.next_call(Time::ZERO, Seeds::Call, |_| false).is_none());
+        assert!(known.next_call(Time::ZERO, Seeds::Call, |_| false).is_none());
+        assert_eq!((known.next_call_at(), known.count()), (None, 0));
     }
 
     #[test]
