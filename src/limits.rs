@@ -187,6 +187,10 @@ pub const UNASKED_BLOCKS_MAX: u32 = 64;
 /// Requests a peer may reject in a row, no block between, before it is sent away (libtorrent: 50).
 pub const REJECTS_MAX: u32 = 50;
 
+/// Times a peer may tell all its pieces again without anything new in it: aria2 does so once after its handshake, and
+/// each time costs a walk over the bits of all pieces.
+pub const STALE_BITFIELDS_MAX: u32 = 32;
+
 /// Pieces of the order looked at without a hit before the scan turns to intersecting bit sets.
 pub const SCAN_MISSES_MAX: usize = 256;
 

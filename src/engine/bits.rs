@@ -118,6 +118,15 @@ impl Bits {
             .flat_map(|(at, (mine, theirs))| ones_of(at, mine & theirs))
     }
 
+    /// The pieces in this one and not in the other, ascending.
+    pub(in crate::engine) fn iter_beyond<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = PieceIndex> + 'a {
+        let words = self.words.iter().zip(&other.words).enumerate();
+        words.flat_map(|(at, (mine, theirs))| ones_of(at, mine & !theirs))
+    }
+
     /// Whether any piece is in both. `hint` is a word where one was found last time, tried first and updated.
     pub(in crate::engine) fn intersects(&self, other: &Self, hint: &mut usize) -> bool {
         let common = |at: usize| self.words.get(at).zip(other.words.get(at)).is_some_and(|(a, b)| a & b != 0);

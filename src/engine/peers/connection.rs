@@ -44,8 +44,10 @@ pub(in crate::engine) struct Connection {
     pub(in crate::engine) peer_interested: bool,
     pub(in crate::engine) have: Bits,
     pub(in crate::engine) counted_as: CountedAs,
-    /// The message that may only come first (bitfield, have-all, have-none) can no longer come.
+    /// It told of pieces already: a bitfield that comes now adds to them.
     pub(in crate::engine) told_pieces: bool,
+    /// Later bitfields with nothing new in them.
+    pub(in crate::engine) stale_bitfields: u32,
     pub(in crate::engine) allowed_fast: Vec<PieceIndex>,
     pub(in crate::engine) requests: Requests,
     pub(in crate::engine) upload: UploadQueue,
@@ -87,6 +89,7 @@ impl Connection {
             have: Bits::empty(pieces),
             counted_as: CountedAs::Nothing,
             told_pieces: false,
+            stale_bitfields: 0,
             allowed_fast: Vec::new(),
             requests: Requests::new(),
             upload: UploadQueue::default(),

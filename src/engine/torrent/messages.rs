@@ -105,11 +105,11 @@ impl Torrent {
         self.all_pieces(id, &bits)
     }
 
-    /// The first message, which tells all pieces at once: it may come once, and only first.
+    /// A message that tells all pieces at once, meant to come first.
     fn all_pieces(&mut self, id: ConnectionId, bits: &Bits) -> Kept {
         let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
         if peer.told_pieces {
-            return Err(Violation::new("told its pieces twice"));
+            return self.pieces_again(id, bits);
         }
         peer.told_pieces = true;
         peer.starved_at = None;
@@ -122,6 +122,23 @@ impl Torrent {
             bits.iter().for_each(|piece| self.pieces.count_source(piece, Presence::Came));
         }
         Ok(())
+    }
+
+    /// BEP 3 has it come first only, but aria2 sends one in place of twenty or more `have`s. It is taken as those: a
+    /// piece that is not in it is not taken back, for which BEP 54 has a message.
+    fn pieces_again(&mut self, id: ConnectionId, bits: &Bits) -> Kept {
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        let new: Vec<PieceIndex> = bits.iter_beyond(&peer.have).collect();
+        if new.is_empty() {
+            peer.stale_bitfields += 1;
+            let tolerated = peer.stale_bitfields <= limits::STALE_BITFIELDS_MAX;
+            return if tolerated {
+                Ok(())
+            } else {
+                Err(Violation::new("tells the same pieces again and again"))
+            };
+        }
+        new.into_iter().try_for_each(|piece| self.has(id, piece))
     }
 
     fn block(&mut self, now: Time, id: ConnectionId, piece: PieceIndex, begin: u32, data: Bytes) -> Kept {

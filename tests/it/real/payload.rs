@@ -116,20 +116,21 @@ impl Payload {
     pub(crate) fn assert_same_in(&self, folder: &Path) {
         let empty: [u8; 32] = Sha256::digest([]).into();
         for (parts, expected) in &self.files {
-            let file = parts.iter().fold(folder.join(&self.name), |path, part| path.join(part));
-            if *expected == empty && !file.exists() {
-                continue;
+            let file = self.place(folder, parts);
+            if *expected != empty || file.exists() {
+                assert_digest(&file, expected);
             }
-            let content = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            let digest: [u8; 32] = Sha256::digest(&content).into();
-            assert_eq!(
-                hex(&digest),
-                hex(expected),
-                "SHA-256 of {} ({} bytes)",
-                file.display(),
-                content.len()
-            );
         }
+    }
+
+    /// Fails unless the file at this path of the torrent has its bytes.
+    pub(crate) fn assert_file_in(&self, folder: &Path, path: &str) {
+        let (parts, expected) = self.files.iter().find(|(parts, _)| parts.join("/") == path).unwrap();
+        assert_digest(&self.place(folder, parts), expected);
+    }
+
+    fn place(&self, folder: &Path, parts: &[String]) -> PathBuf {
+        parts.iter().fold(folder.join(&self.name), |path, part| path.join(part))
     }
 
     /// As `assert_same_in`, and the folder holds exactly the files of the torrent, the empty ones too.
@@ -138,6 +139,12 @@ impl Payload {
         let found = list_files(folder);
         assert_eq!(found.len(), self.files.len(), "the files in {}: {found:?}", folder.display());
     }
+}
+
+fn assert_digest(file: &Path, expected: &[u8; 32]) {
+    let content = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let digest: [u8; 32] = Sha256::digest(&content).into();
+    assert_eq!(hex(&digest), hex(expected), "SHA-256 of {} ({} bytes)", file.display(), content.len());
 }
 
 /// All regular files below a folder.
