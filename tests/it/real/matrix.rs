@@ -155,18 +155,3 @@ fn we_download_a_v2_torrent_from_libtorrent() {
 fn we_download_a_hybrid_torrent_from_libtorrent() {
     we_download_kind_from_libtorrent("hybrid");
 }
-
-#[test]
-fn we_download_a_magnet_from_libtorrent() {
-    let Some(python) = require_or_skip(Client::Libtorrent) else { return };
-    let arena = tempfile::tempdir().unwrap();
-    let payload = Payload::borders(arena.path());
-    let torrent = payload.torrent(&arena.path().join("t.torrent"), &[]);
-    let mut seed = Libtorrent::session(&python, &arena.path().join("seed"));
-    seed.add(&torrent, &payload.folder, &AddOptions::default());
-    wait_complete(&mut seed, Client::Libtorrent);
-    let magnet = format!("magnet:?xt=urn:btih:{}", payload.info_hash);
-    let target = arena.path().join("target");
-    Download::from_peer(&arena.path().join("us"), magnet.as_ref(), &target, seed.port()).wait_done();
-    payload.assert_only_this_in(&target);
-}

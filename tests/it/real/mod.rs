@@ -15,6 +15,7 @@ mod matrix;
 pub(crate) mod payload;
 pub(crate) mod process;
 mod rivals;
+mod selection;
 pub(crate) mod stub_tracker;
 mod swarm;
 mod torrent_files;
