@@ -8,6 +8,7 @@ mod architecture;
 mod cli_args;
 mod cli_ctl;
 mod cli_errors;
+mod cli_signals;
 mod demo;
 mod metainfo_corpora;
 mod real;
