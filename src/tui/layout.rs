@@ -72,8 +72,8 @@ pub struct PiecesAreas {
     pub runs: Rect,
 }
 
-/// Divides the pieces pane: a third of it is the map.
-pub fn pieces(pane: Rect) -> PiecesAreas {
+/// Divides the pieces pane: the map has a quarter of it, or less where there are too few pieces to fill that.
+pub fn pieces(pane: Rect, pieces: u32) -> PiecesAreas {
     let mut y = pane.y;
     let mut take = |rows: u16| {
         let rows = rows.min(pane.bottom().saturating_sub(y));
@@ -83,7 +83,8 @@ pub fn pieces(pane: Rect) -> PiecesAreas {
     };
     let legend_rows = if pane.width < 100 { 2 } else { 1 };
     let counts = take(1);
-    let map = take((pane.height / 4).max(1));
+    let filled = pieces.div_ceil(u32::from(pane.width.saturating_sub(2)).max(1));
+    let map = take((pane.height / 4).min(u16::try_from(filled).unwrap_or(u16::MAX)).max(1));
     let legend = take(if pane.height >= 8 { legend_rows } else { 0 });
     let runs = take(u16::MAX);
     PiecesAreas { counts, map, legend, runs }
@@ -93,12 +94,12 @@ pub fn pieces(pane: Rect) -> PiecesAreas {
 pub const TRACKER_FOOT_ROWS: u16 = 2;
 
 /// How many rows of its content a pane shows at once.
-pub fn page(tab: Tab, pane: Rect) -> usize {
+pub fn page(tab: Tab, pane: Rect, piece_count: u32) -> usize {
     let rows = match tab {
         Tab::Files => pane.height.saturating_sub(1),
         Tab::Peers => pane.height.saturating_sub(2),
         Tab::Trackers => pane.height.saturating_sub(1 + TRACKER_FOOT_ROWS),
-        Tab::Pieces => pieces(pane).runs.height.saturating_sub(1),
+        Tab::Pieces => pieces(pane, piece_count).runs.height.saturating_sub(1),
         Tab::Log => pane.height,
     };
     usize::from(rows)

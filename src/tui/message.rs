@@ -70,8 +70,10 @@ pub enum Purpose {
         /// The dialog that asked; a later one is not to take its answer.
         dialog: u64,
     },
-    /// Adding a torrent.
+    /// Adding a torrent from the dialog: the cursor goes to it.
     Add,
+    /// Adding a torrent that the command line named: the cursor stays.
+    Open,
     /// The detail of the selected torrent.
     Watch,
     /// New limits.

@@ -278,7 +278,8 @@ impl Model {
 
     /// Rows of the open tab that are seen at once.
     pub fn pane_page(&self) -> usize {
-        self.areas().map_or(0, |areas| layout::page(self.pane.tab, areas.pane))
+        let pieces = self.detail().map_or(0, |detail| detail.row.pieces.total);
+        self.areas().map_or(0, |areas| layout::page(self.pane.tab, areas.pane, pieces))
     }
 
     /// The limits as they are or are about to be.

@@ -154,7 +154,7 @@ pub(super) fn draw(
     if detail.runs.is_empty() {
         return say(look, buffer, area, text::NO_PIECES);
     }
-    let parts = layout::pieces(area);
+    let parts = layout::pieces(area, detail.row.pieces.total);
     let said = text::piece_counts(counts, detail.piece_length, detail.rarest_availability);
     look.line(buffer, parts.counts, &[Span::new(format!(" {said}"), Role::Text)]);
     draw_map(look, buffer, parts.map, &detail.runs);

@@ -121,7 +121,7 @@ pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
         drawn: None,
     };
     for request in options.adds {
-        screen.ask(Purpose::Add, Command::Add(Box::new(request))).await;
+        screen.ask(Purpose::Open, Command::Add(Box::new(request))).await;
     }
     let exit = screen.live(signals, answers).await;
     screen.terminal.leave().await;

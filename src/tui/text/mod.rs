@@ -270,8 +270,13 @@ pub fn blocked(blocked: Blocked) -> &'static str {
 /// Counts of pieces.
 pub fn piece_counts(counts: &PieceCounts, piece_length: u32, rarest: Option<u32>) -> String {
     let mut text = format!(
-        "{} of {} here, {} wanted, {} requestable, {} requested",
-        counts.have, counts.total, counts.wanted, counts.requestable, counts.requested
+        "{} x {}: {} here, {} wanted, {} requestable, {} requested",
+        counts.total,
+        format::bytes(u64::from(piece_length)),
+        counts.have,
+        counts.wanted,
+        counts.requestable,
+        counts.requested
     );
     if counts.checking > 0 {
         text += &format!(", {} checking", counts.checking);
@@ -280,9 +285,8 @@ pub fn piece_counts(counts: &PieceCounts, piece_length: u32, rarest: Option<u32>
         text += &format!(", {} unknown", counts.unknown);
     }
     if let Some(rarest) = rarest {
-        text += &format!(", rarest at {rarest}");
+        text += &format!(", rarest {rarest}");
     }
-    text += &format!(", {} each", format::bytes(u64::from(piece_length)));
     text
 }
 

@@ -20,13 +20,15 @@ pub(super) fn answered(model: &mut Model, purpose: Purpose, result: Result<Answe
                 asked.waits = asked.waits.saturating_sub(1);
             }
         }
-        Purpose::Add | Purpose::Tell(_) => {}
+        Purpose::Add | Purpose::Open | Purpose::Tell(_) => {}
     }
     match (result, purpose) {
         (Err(refusal), _) => model.toasts.push(Severity::Error, safe(refusal)),
         (Ok(Answer::Done), Purpose::Tell(done)) => model.toasts.push(Severity::Info, text::done(done)),
-        (Ok(Answer::Added { torrent, already }), Purpose::Add) => {
-            model.list.await_torrent(torrent);
+        (Ok(Answer::Added { torrent, already }), Purpose::Add | Purpose::Open) => {
+            if purpose == Purpose::Add {
+                model.list.await_torrent(torrent);
+            }
             model.toasts.push(Severity::Info, text::added(already));
         }
         (Ok(Answer::Done), Purpose::Limits) => {}
