@@ -61,6 +61,8 @@ pub(in crate::engine) struct Connection {
     pub(in crate::engine) last_received_at: Time,
     pub(in crate::engine) last_sent_at: Time,
     pub(in crate::engine) unchoked_at: Option<Time>,
+    /// When a read for it was started last.
+    pub(in crate::engine) served_at: Time,
     /// The order's version at which this peer found nothing to request.
     pub(in crate::engine) starved_at: Option<u64>,
     /// When a peer without a free block to ask for looks at busy ones again.
@@ -103,6 +105,7 @@ impl Connection {
             last_received_at: now,
             last_sent_at: now,
             unchoked_at: None,
+            served_at: Time::ZERO,
             starved_at: None,
             end_game_at: Time::ZERO,
             interest_seen: None,

@@ -108,13 +108,17 @@ impl Torrent {
     }
 
     /// Starts reads for peers whose socket takes what it is given.
-    pub(super) fn serve(&mut self, _now: Time) {
+    pub(super) fn serve(&mut self, now: Time) {
         let mut reads = Vec::new();
-        for peer in self.connections.values_mut().filter(|peer| peer.upload.may_read()) {
+        let mut ready: Vec<_> = self.connections.values_mut().filter(|peer| peer.upload.may_read()).collect();
+        // Under a rate limit whoever was served longest ago goes first.
+        ready.sort_by_key(|peer| peer.served_at);
+        for peer in ready {
             let budget_bytes = self.allowance.sendable();
             if budget_bytes == 0 {
                 break;
             }
+            peer.served_at = now;
             if let Some(range) = peer.upload.next_read(budget_bytes) {
                 self.allowance.spend_up(u64::from(range.length));
                 reads.push(Effect::ReadBlocks { connection: peer.id, range });
