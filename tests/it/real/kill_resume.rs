@@ -1,4 +1,4 @@
-//! SIGKILL at any moment: the same call goes on where its durable claims end, and fetches little twice.
+//! SIGKILL at any moment: the same call goes on with what is on disk, and fetches little twice.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,8 @@ const SEED_BYTES_PER_SECOND: u32 = 3 << 20;
 const KILLS: usize = 3;
 /// A kill comes this long after the start, or earlier; with the payload and the rate above none comes too late.
 const KILL_AFTER_MAX: Duration = Duration::from_millis(2500);
-/// How long verified data may wait for its durable claim: the design's promise for the resume store.
-const SYNC_INTERVAL_MAX: Duration = Duration::from_secs(2);
-/// Pieces begun and requests on the way when the kill comes: 32 pieces of 128 KiB.
+/// Pieces begun, requests on the way and pieces not yet written when the kill comes: 32 pieces of 128 KiB. What is on
+/// disk is not lost, claimed or not: the next run hashes it.
 const IN_FLIGHT_BYTES_MAX: u64 = 4 << 20;
 
 #[test]
@@ -46,8 +45,7 @@ fn kill_9_and_resume() {
     payload.assert_only_this_in(&target);
 
     let uploaded = seed.status()["uploaded"].as_u64().unwrap();
-    let lost_per_kill = SYNC_INTERVAL_MAX.as_secs() * u64::from(SEED_BYTES_PER_SECOND) + IN_FLIGHT_BYTES_MAX;
-    let bound = payload.total_bytes + KILLS as u64 * lost_per_kill;
+    let bound = payload.total_bytes + KILLS as u64 * IN_FLIGHT_BYTES_MAX;
     say(&format!(
         "kill_9_and_resume: uploaded {uploaded} of {} bytes, {uploaded_before} before the last kill",
         payload.total_bytes
