@@ -384,7 +384,7 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const INCOMING_HANDSHAKES_MAX: usize = 512;
 
 /// Callers that wait in the kernel before they are answered.
-pub const LISTEN_BACKLOG: u32 = 512;
+pub const LISTEN_BACKLOG: i32 = 512;
 
 /// Wait before the next caller is answered when the system had no descriptor for one.
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(200);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
+
 use super::budget::{self, ToBudget};
 use super::clock::Clock;
 use super::control::{Control, ControlParts};
@@ -42,7 +44,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Running {
     control: inspect::TaskHandle<()>,
-    listener: inspect::TaskHandle<()>,
+    listeners: Vec<inspect::TaskHandle<()>>,
     server: remote::Server,
     lock: StateDirLock,
 }
@@ -50,9 +52,9 @@ pub struct Running {
 impl Running {
     /// Waits until the engine has ended (`Command::Shutdown`), then gives up port, socket and folder.
     pub async fn ended(self) -> Result<(), inspect::TaskEnded> {
-        let Self { control, listener, server, lock } = self;
+        let Self { control, listeners, server, lock } = self;
         let result = control.await;
-        listener.abort();
+        listeners.iter().for_each(inspect::TaskHandle::abort);
         drop(server);
         drop(lock);
         result
@@ -62,8 +64,9 @@ impl Running {
 /// Starts an engine.
 pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> {
     let lock = StateDirLock::acquire(&settings.state_dir)?;
-    let listener = net::bind(settings.bind, settings.port)?;
-    let listen_port = listener.local_addr()?.port();
+    let listeners = net::bind(settings.bind, settings.port)?;
+    let listen_port =
+        listeners.first().map(TcpListener::local_addr).transpose()?.map_or(0, |address| address.port());
     let mut store = Store::open(lock.dir())?;
     let (stored, damaged) = store.load_all()?;
     let (handle, ends) = Handle::new(listen_port);
@@ -88,12 +91,17 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
         nudge,
     };
     let directory = Directory::new();
-    let listening = net::listen(listener, directory.clone(), shared.peer_id);
-    let listener = inspect::spawn(format!("port {listen_port}: accept"), listening);
+    let listen = |listener: TcpListener| {
+        let family =
+            if listener.local_addr().is_ok_and(|address| address.is_ipv6()) { "IPv6" } else { "IPv4" };
+        let listening = net::listen(listener, directory.clone(), shared.peer_id);
+        inspect::spawn(format!("port {listen_port}: accept {family}"), listening)
+    };
+    let listeners = listeners.into_iter().map(listen).collect();
     let server = remote::serve(lock.dir(), handle.clone())?;
     let stored = if settings.restore == Restore::SavedList { stored } else { Vec::new() };
     let parts = ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng };
     let control = Control::new(parts, stored, damaged);
     let control = inspect::spawn("control", control.run());
-    Ok((handle, Running { control, listener, server, lock }))
+    Ok((handle, Running { control, listeners, server, lock }))
 }

@@ -196,3 +196,25 @@ async fn rate_limits_hold() {
     end(leecher, running).await;
     end(seed, seed_running).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_over_ipv6_are_answered_on_the_same_port() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        println!("skipped: this machine has no IPv6 loopback");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    write_payload(&folder.path().join("save"));
+    let everywhere = Settings { bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..settings(folder.path()) };
+    let (seed, seed_running) = session::start(everywhere).await.unwrap();
+    let torrent = add(&seed, request(Vec::new())).await;
+    reach(&seed, torrent, TorrentState::Seeding).await;
+    let address = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, seed.listen_port()));
+    let folder = tempfile::tempdir().unwrap();
+    let anywhere = Settings { bind: IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), ..settings(folder.path()) };
+    let (leecher, running) = session::start(anywhere).await.unwrap();
+    let torrent = add(&leecher, request(vec![address])).await;
+    reach(&leecher, torrent, TorrentState::Seeding).await;
+    end(leecher, running).await;
+    end(seed, seed_running).await;
+}

@@ -128,7 +128,7 @@ impl Torrent {
             Input::Command(command) => self.command(now, command),
             Input::PeersFound { source, addresses } => self.known.found(now, source, &addresses),
             Input::Connected(new) => self.connected(now, &new),
-            Input::ConnectFailed { address, reason: _ } => self.known.failed(now, address),
+            Input::ConnectFailed { address, reason } => self.call_failed(now, address, &reason),
             Input::Messages { connection, messages } => self.messages(now, connection, messages),
             Input::Sent { connection, payload_bytes } => self.sent(now, connection, payload_bytes),
             Input::Closed { connection, reason } => self.closed(now, connection, &reason),

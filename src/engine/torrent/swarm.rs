@@ -30,6 +30,14 @@ impl Torrent {
         }
     }
 
+    /// A peer that a person named is worth a line in the log; of a tracker's many dead addresses none is.
+    pub(super) fn call_failed(&mut self, now: Time, address: SocketAddr, reason: &str) {
+        if self.known.source(address) == PeerSource::Manual {
+            self.notify_gone(address, &format!("not reached: {reason}"));
+        }
+        self.known.failed(now, address);
+    }
+
     pub(super) fn connected(&mut self, now: Time, new: &NewConnection) {
         if let Err(reason) = self.welcome(now, new) {
             if new.direction == Direction::Outgoing {

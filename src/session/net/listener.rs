@@ -1,10 +1,11 @@
 //! Answering peers that call us: the info-hash of their handshake says which torrent they want.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::handshake::{self, HandshakeError};
 use super::{Greeted, next_connection};
@@ -24,16 +25,32 @@ pub struct BindError {
     error: io::Error,
 }
 
-/// Opens the port for peers.
-pub(in crate::session) fn bind(address: IpAddr, port: u16) -> Result<TcpListener, BindError> {
+/// Opens the port for peers. Where no address is asked for, IPv6 callers are answered on the same port, if the machine
+/// has IPv6 at all.
+pub(in crate::session) fn bind(address: IpAddr, port: u16) -> Result<Vec<TcpListener>, BindError> {
     let address = SocketAddr::new(address, port);
-    let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(limits::LISTEN_BACKLOG)
-    };
-    open().map_err(|error| BindError { address, error })
+    let refuse = |error| BindError { address, error };
+    let first = open(address).map_err(refuse)?;
+    let mut listeners = Vec::new();
+    if address.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED) {
+        let port = first.local_addr().map_err(refuse)?.port();
+        listeners.extend(open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).ok());
+    }
+    listeners.insert(0, first);
+    Ok(listeners)
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // IPv4 callers have a listener of their own and keep their plain addresses.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(limits::LISTEN_BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// Answers callers until aborted; those over the bound wait in the system's own queue.
