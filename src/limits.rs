@@ -397,8 +397,9 @@ pub const BLOCKS_PER_WRITE: usize = 16;
 
 // ---- drivers -----------------------------------------------------------------------------------------------------
 
-/// Inputs that wait for one torrent. Each may be a batch of messages; senders wait when it is full, the owner never.
-pub const DRIVER_QUEUE: usize = 1024;
+/// Inputs that wait for one torrent. Each may be a read's worth of blocks, so this is 64 MiB at most; senders wait when
+/// it is full, the owner never.
+pub const DRIVER_QUEUE: usize = 256;
 
 /// Inputs taken in one turn, so that planning and deadlines come round.
 pub const TURN_INPUTS_MAX: usize = 64;

@@ -12,6 +12,8 @@ use unchoke::metainfo::create;
 use unchoke::session::{self, Handle, Restore, Running, Settings, Switch};
 use unchoke::units::TorrentId;
 
+use crate::real::process::say;
+
 const FILES: [(&str, usize); 4] =
     [("a.bin", 700_001), ("sub/b.bin", 262_144), ("empty", 0), ("sub/c.bin", 99)];
 
@@ -200,7 +202,7 @@ async fn rate_limits_hold() {
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_over_ipv6_are_answered_on_the_same_port() {
     if std::net::TcpListener::bind("[::1]:0").is_err() {
-        println!("skipped: this machine has no IPv6 loopback");
+        say("skipped: this machine has no IPv6 loopback");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
