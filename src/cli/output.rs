@@ -2,15 +2,18 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use super::json;
+use crate::limits::OUTPUT_PATIENCE;
 
 /// Standard output, remembered as closed once nobody reads it.
 #[derive(Debug)]
 pub(super) struct Output {
     stream: io::Stdout,
     reader: Reader,
+    patience: Patience,
     /// A line that the next one replaces is on the screen.
     has_passing_line: bool,
 }
@@ -22,10 +25,25 @@ enum Reader {
     Gone,
 }
 
+/// What happens to a line that a slow reader leaves no room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// It waits: a result must arrive whole.
+    Waits,
+    /// It is left out: the next one tells the same, and signals must not wait for a reader.
+    Skips,
+}
+
 impl Output {
-    /// Standard output.
+    /// Standard output, for results.
     pub(super) fn new() -> Self {
-        Self { stream: io::stdout(), reader: Reader::There, has_passing_line: false }
+        let patience = Patience::Waits;
+        Self { stream: io::stdout(), reader: Reader::There, patience, has_passing_line: false }
+    }
+
+    /// Standard output, for the news of a program that goes on whether anybody reads or not.
+    pub(super) fn for_news() -> Self {
+        Self { patience: Patience::Skips, ..Self::new() }
     }
 
     /// Whether a person looks at it.
@@ -51,8 +69,18 @@ impl Output {
     }
 
     fn put(&mut self, text: &str) -> io::Result<()> {
+        if self.patience == Patience::Skips && !self.has_room() {
+            return Ok(());
+        }
         self.write_all(text.as_bytes())?;
         self.flush()
+    }
+
+    /// Whether a line can be written now, or within a moment. What cannot tell (a file) always has room.
+    fn has_room(&self) -> bool {
+        let moment = Timespec::try_from(OUTPUT_PATIENCE).ok();
+        let mut polled = [PollFd::new(&self.stream, PollFlags::OUT)];
+        poll(&mut polled, moment.as_ref()).map_or(true, |ready| ready > 0)
     }
 
     /// The result of using the stream; that nobody reads any more is none.

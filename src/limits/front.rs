@@ -24,6 +24,10 @@ pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two lines where nobody watches: a log of a day stays readable.
 pub const UNWATCHED_STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Wait for a reader of status lines that leaves no room, before the line is left out: short, since keys and signals
+/// wait meanwhile.
+pub const OUTPUT_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Pieces that `verify` has on their way to the disk threads: enough that none of them waits for the next.
 pub const VERIFY_PIECES_AHEAD: usize = 64;
 

@@ -79,7 +79,7 @@ impl Report {
 
     /// For people, who may be watching or not.
     pub(in crate::cli) fn for_people() -> Self {
-        let output = Output::new();
+        let output = Output::for_news();
         let style = if output.is_terminal() { Style::Watched } else { Style::Unwatched };
         Self {
             output,
