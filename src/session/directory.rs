@@ -15,7 +15,8 @@ pub(in crate::session) struct Member {
     pub(in crate::session) inbox: inspect::Sender<ToDriver>,
     pub(in crate::session) rows: inspect::WatchReceiver<Arc<TorrentRow>>,
     pub(in crate::session) details: inspect::WatchReceiver<Option<Arc<TorrentDetail>>>,
-    pub(in crate::session) storage: Arc<Storage>,
+    /// Its files; `None`: a magnet whose metadata is not here yet.
+    pub(in crate::session) storage: Option<Arc<Storage>>,
     pub(in crate::session) swarms: Vec<[u8; 20]>,
     /// Position in the list.
     pub(in crate::session) number: u64,
@@ -42,6 +43,17 @@ impl Directory {
 
     pub(in crate::session) fn inbox(&self, torrent: TorrentId) -> Option<inspect::Sender<ToDriver>> {
         self.members.lock().get(&torrent).map(|member| member.inbox.clone())
+    }
+
+    pub(in crate::session) fn member(&self, torrent: TorrentId) -> Option<Member> {
+        self.members.lock().get(&torrent).cloned()
+    }
+
+    /// The torrent or magnet that is in one of these swarms.
+    pub(in crate::session) fn find(&self, swarms: &[[u8; 20]]) -> Option<(TorrentId, Member)> {
+        let members = self.members.lock();
+        let shares = |member: &Member| member.swarms.iter().any(|swarm| swarms.contains(swarm));
+        members.iter().find(|(_, member)| shares(member)).map(|(id, member)| (*id, member.clone()))
     }
 
     /// The torrent whose swarm has this v1 or truncated v2 info-hash.

@@ -46,16 +46,19 @@ pub struct Running {
     control: inspect::TaskHandle<()>,
     listeners: Vec<inspect::TaskHandle<()>>,
     server: remote::Server,
+    store_closing: inspect::ReplyReceiver<()>,
     lock: StateDirLock,
 }
 
 impl Running {
     /// Waits until the engine has ended (`Command::Shutdown`), then gives up port, socket and folder.
     pub async fn ended(self) -> Result<(), inspect::TaskEnded> {
-        let Self { control, listeners, server, lock } = self;
+        let Self { control, listeners, server, store_closing, lock } = self;
         let result = control.await;
         listeners.iter().for_each(inspect::TaskHandle::abort);
         drop(server);
+        // The next engine of this folder may open the store at once.
+        let _ = tokio::time::timeout(limits::SHUTDOWN_GRACE, store_closing).await;
         drop(lock);
         result
     }
@@ -79,12 +82,13 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     let http = Http::new(DiscoverySettings { bind, ..DiscoverySettings::default() });
     let mut rng = fastrand::Rng::new();
     let (nudge, nudges) = inspect::channel("a torrent changed state", 1);
+    let (store, store_closing) = StoreHandle::start(store)?;
     let shared = Shared {
         clock,
         bind: settings.bind,
         peer_id: peer_id::ours(&mut rng),
         disk: Arc::new(DiskPool::start(DiskPool::default_threads())?),
-        store: StoreHandle::start(store)?,
+        store,
         trackers: TrackerClient::new(http.clone()),
         budget,
         events: ends.events.clone(),
@@ -103,5 +107,5 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     let parts = ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng };
     let control = Control::new(parts, stored, damaged);
     let control = inspect::spawn("control", control.run());
-    Ok((handle, Running { control, listeners, server, lock }))
+    Ok((handle, Running { control, listeners, server, store_closing, lock }))
 }

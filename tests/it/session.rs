@@ -27,7 +27,7 @@ fn contents() -> Vec<(&'static str, Vec<u8>)> {
     FILES.iter().zip(1..).map(|((path, bytes), seed)| (*path, payload(*bytes, seed))).collect()
 }
 
-fn torrent() -> Vec<u8> {
+pub(crate) fn torrent() -> Vec<u8> {
     let contents = contents();
     let files: Vec<(&str, &[u8])> = contents.iter().map(|(path, bytes)| (*path, &bytes[..])).collect();
     create::from_memory("bundle", 32 * 1024, &files, unchoke::metainfo::Kind::V1).unwrap()
@@ -41,7 +41,7 @@ fn write_payload(folder: &Path) {
     }
 }
 
-fn assert_payload(folder: &Path) {
+pub(crate) fn assert_payload(folder: &Path) {
     for (path, bytes) in contents() {
         assert!(std::fs::read(folder.join("bundle").join(path)).unwrap() == bytes, "{path} differs");
     }
@@ -63,11 +63,11 @@ fn settings(folder: &Path) -> Settings {
     }
 }
 
-async fn engine(folder: &Path) -> (Handle, Running) {
+pub(crate) async fn engine(folder: &Path) -> (Handle, Running) {
     session::start(settings(folder)).await.unwrap()
 }
 
-fn request(peers: Vec<SocketAddr>) -> AddRequest {
+pub(crate) fn request(peers: Vec<SocketAddr>) -> AddRequest {
     AddRequest {
         source: Source::Bytes(torrent()),
         save_dir: None,
@@ -78,7 +78,7 @@ fn request(peers: Vec<SocketAddr>) -> AddRequest {
     }
 }
 
-async fn add(handle: &Handle, request: AddRequest) -> TorrentId {
+pub(crate) async fn add(handle: &Handle, request: AddRequest) -> TorrentId {
     match handle.request(Command::Add(Box::new(request))).await.unwrap() {
         Answer::Added { torrent, .. } => torrent,
         other => panic!("{other:?}"),
@@ -86,7 +86,7 @@ async fn add(handle: &Handle, request: AddRequest) -> TorrentId {
 }
 
 /// Waits until the torrent is in `state`.
-async fn reach(handle: &Handle, torrent: TorrentId, state: TorrentState) {
+pub(crate) async fn reach(handle: &Handle, torrent: TorrentId, state: TorrentState) {
     let mut snapshots = handle.snapshots();
     let there = snapshots
         .wait_until(|snapshot| snapshot.torrents.iter().any(|row| row.id == torrent && row.state == state));
@@ -94,17 +94,17 @@ async fn reach(handle: &Handle, torrent: TorrentId, state: TorrentState) {
     assert!(waited.is_ok(), "not {state:?} within 30 s: {:?}", handle.request(Command::List).await);
 }
 
-async fn end(handle: Handle, running: Running) {
+pub(crate) async fn end(handle: Handle, running: Running) {
     handle.request(Command::Shutdown).await.unwrap();
     running.ended().await.unwrap();
 }
 
-fn loopback(port: u16) -> SocketAddr {
+pub(crate) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 /// A folder, an engine on it that seeds, and its address.
-async fn seed() -> (tempfile::TempDir, Handle, Running, SocketAddr) {
+pub(crate) async fn seed() -> (tempfile::TempDir, Handle, Running, SocketAddr) {
     let folder = tempfile::tempdir().unwrap();
     write_payload(&folder.path().join("save"));
     let (handle, running) = engine(folder.path()).await;

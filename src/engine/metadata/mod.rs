@@ -74,12 +74,14 @@ pub struct MetadataFetch {
 }
 
 /// Whether the record in the store is the one we would save.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Saving {
     dirty: bool,
     /// The save under way.
     in_flight: Option<u64>,
     generation: u64,
+    /// The metadata was taken: whoever has it saves the torrent, and a late record of ours must not replace that.
+    given_up: bool,
 }
 
 impl MetadataFetch {
@@ -109,7 +111,7 @@ impl MetadataFetch {
             found: None,
             told_state: TorrentState::Metadata,
             wasted_bytes: 0,
-            saving: Saving { dirty: true, ..Saving::default() },
+            saving: Saving { dirty: true, in_flight: None, generation: 0, given_up: false },
             effects: VecDeque::new(),
             next_housekeeping_at: now,
         };
@@ -127,13 +129,24 @@ impl MetadataFetch {
         &self.magnet
     }
 
-    /// The info dictionary, once: it hashes to every info-hash of the magnet.
+    /// The info dictionary, once: it hashes to every info-hash of the magnet. From then on nothing is saved.
     pub fn take_found(&mut self) -> Option<Bytes> {
-        self.found.take()
+        if self.saving.in_flight.is_some() {
+            return None;
+        }
+        let found = self.found.take()?;
+        self.saving.given_up = true;
+        Some(found)
+    }
+
+    /// What the shell saves beside the record changed.
+    pub fn wishes_changed(&mut self) {
+        self.saving.dirty = true;
     }
 
     /// What was found cannot be used, for a reason that people are told. `Resume` fetches it again.
     pub fn refuse(&mut self, now: Time, reason: &str) {
+        self.saving.given_up = false;
         self.fail(now, reason);
     }
 

@@ -82,7 +82,8 @@ impl MetadataFetch {
     pub(super) fn resume(&mut self, now: Time) {
         match self.phase {
             Phase::Paused | Phase::Failed(_) => {
-                self.phase = Phase::Running;
+                // What was found and not taken yet is as good as before.
+                self.phase = if self.found.is_some() { Phase::Found } else { Phase::Running };
                 self.trackers.start(now);
                 self.saving.dirty = true;
             }
@@ -122,7 +123,7 @@ impl MetadataFetch {
     /// Ends a stop when everything is saved and said, or when it has taken too long.
     pub(super) fn finish_stop(&mut self, now: Time) {
         let Some(until) = self.stop_grace_at() else { return };
-        let saved = !self.saving.dirty && self.saving.in_flight.is_none();
+        let saved = self.saving.given_up || (!self.saving.dirty && self.saving.in_flight.is_none());
         if now >= until || (saved && self.trackers.all_stopped()) {
             self.phase = Phase::Stopped;
             self.effects.push_back(Effect::Stopped);
@@ -131,7 +132,7 @@ impl MetadataFetch {
 
     /// Saves what the next run needs, one record at a time.
     pub(super) fn save(&mut self) {
-        if !self.saving.dirty || self.saving.in_flight.is_some() {
+        if !self.saving.dirty || self.saving.in_flight.is_some() || self.saving.given_up {
             return;
         }
         if !matches!(self.phase, Phase::Stopping { .. } | Phase::Stopped) {

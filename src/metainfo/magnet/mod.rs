@@ -6,6 +6,7 @@
 
 mod encoding;
 mod selection;
+mod torrent;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

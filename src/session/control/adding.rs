@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::asking::levels;
+use super::magnets::PreparedMagnet;
 use crate::contract::{
     AddRequest, Answer, FilePreview, Priority, PriorityChange, Refusal, RemoveData, Source, StartState,
     TorrentPreview, Untrusted,
@@ -14,14 +15,15 @@ use crate::engine::io::ResumeRecord;
 use crate::engine::torrent::{Policy, Setup, StartingPoint, Torrent, WhenComplete};
 use crate::inspect;
 use crate::limits;
-use crate::metainfo::magnet::Magnet;
 use crate::metainfo::{self, Info, Metainfo};
 use crate::session::clock::unix_s;
 use crate::session::discovery::{Http, fetch_torrent};
 use crate::session::disk::{FileStamp, Job, Storage};
 use crate::session::driver::{self, Shared};
 use crate::session::settings::{Settings, Switch};
-use crate::session::store::{Change, SavedResume, SavedSource, SavedTorrent, Stored, untrusted_files};
+use crate::session::store::{
+    Change, LoadedResume, SavedResume, SavedSource, SavedTorrent, Stored, untrusted_files,
+};
 use crate::units::{FileIndex, PieceIndex, TorrentId};
 
 /// A torrent that can start.
@@ -33,30 +35,38 @@ pub(super) struct Prepared {
     pub(super) peers: Vec<std::net::SocketAddr>,
     /// Trackers beyond the torrent's own.
     pub(super) trackers: Vec<String>,
+    /// Its place in the list, where it may have to be saved again.
+    pub(super) saved: Option<Box<SavedTorrent>>,
+}
+
+/// What comes of a source.
+pub(super) enum Addition {
+    Torrent(Box<Prepared>),
+    Magnet(Box<PreparedMagnet>),
 }
 
 /// Makes torrents of sources. Cloned into each task that does so.
 #[derive(Clone)]
 pub(super) struct Adder {
-    shared: Shared,
+    pub(super) shared: Shared,
     http: Http,
     save_dir: PathBuf,
     policy: Policy,
-    trackers: Switch,
+    pub(super) trackers: Switch,
     when_complete: WhenComplete,
-    listen_port: u16,
-    announce_key: u32,
+    pub(super) listen_port: u16,
+    pub(super) announce_key: u32,
     seed: u64,
 }
 
 /// What is known of how a torrent is to begin, beside its metainfo.
-struct Wishes {
-    save_dir: PathBuf,
-    trackers: Vec<String>,
-    added_unix_s: u64,
-    resume: Option<SavedResume>,
-    priorities: Vec<PriorityChange>,
-    start: Option<StartState>,
+pub(super) struct Wishes {
+    pub(super) save_dir: PathBuf,
+    pub(super) trackers: Vec<String>,
+    pub(super) added_unix_s: u64,
+    pub(super) resume: Option<SavedResume>,
+    pub(super) priorities: Vec<PriorityChange>,
+    pub(super) start: Option<StartState>,
 }
 
 impl Adder {
@@ -83,16 +93,19 @@ impl Adder {
         }
     }
 
-    /// Reads a new torrent and puts it on the saved list.
-    pub(super) async fn prepare(&self, request: AddRequest) -> Result<Prepared, Refusal> {
-        let metainfo = self.read(request.source).await?;
+    /// Reads a new torrent and puts it on the saved list; a magnet is put there when its fetch begins.
+    pub(super) async fn prepare(&self, mut request: AddRequest) -> Result<Addition, Refusal> {
+        let source = match std::mem::replace(&mut request.source, Source::Bytes(Vec::new())) {
+            Source::Magnet(link) => {
+                let prepared = self.prepare_magnet(link, request).await?;
+                return Ok(Addition::Magnet(Box::new(prepared)));
+            }
+            source @ (Source::Path(_) | Source::Url(_) | Source::Bytes(_)) => source,
+        };
+        let metainfo = self.read(source).await?;
         let id = metainfo.info.id();
-        let save_dir = request.save_dir.unwrap_or_else(|| self.save_dir.clone());
-        let probe = save_dir.clone();
-        let writable = inspect::spawn_blocking("look at the save folder", move || check_writable(&probe));
-        writable.await.map_err(|error| Refusal::new(error.to_string()))??;
-        let (resume, _damaged) =
-            self.shared.store.load_resume(id).await.map_err(|error| Refusal::new(error.to_string()))?;
+        let save_dir = self.save_dir_of(request.save_dir).await?;
+        let (resume, _damaged) = self.load_resume(id).await?;
         let raw = metainfo.raw.to_vec();
         let wishes = Wishes {
             save_dir: save_dir.clone(),
@@ -109,21 +122,38 @@ impl Adder {
             added_unix_ms: prepared.added_unix_s * 1000,
             trackers: request.trackers.clone(),
         };
-        let put = self.shared.store.apply(Change::PutTorrent(id, Box::new(saved))).await;
+        let put = self.shared.store.apply(Change::PutTorrent(id, Box::new(saved.clone()))).await;
         put.map_err(|error| Refusal::new(error.to_string()))?;
+        prepared.saved = Some(Box::new(saved));
         prepared.peers = request.peers;
         prepared.trackers = request.trackers;
-        Ok(prepared)
+        Ok(Addition::Torrent(Box::new(prepared)))
+    }
+
+    /// The folder to save into, known to be writable.
+    pub(super) async fn save_dir_of(&self, wanted: Option<PathBuf>) -> Result<PathBuf, Refusal> {
+        let save_dir = wanted.unwrap_or_else(|| self.save_dir.clone());
+        let probe = save_dir.clone();
+        let writable = inspect::spawn_blocking("look at the save folder", move || check_writable(&probe));
+        writable.await.map_err(|error| Refusal::new(error.to_string()))??;
+        Ok(save_dir)
+    }
+
+    pub(super) async fn load_resume(&self, id: TorrentId) -> Result<LoadedResume, Refusal> {
+        self.shared.store.load_resume(id).await.map_err(|error| Refusal::new(error.to_string()))
     }
 
     /// Brings a torrent of the saved list back.
-    pub(super) async fn restore(&self, stored: Stored) -> Result<Prepared, Refusal> {
-        let SavedTorrent { source, save_dir, added_unix_ms, trackers } = stored.torrent;
-        let source = match source {
-            SavedSource::Torrent(bytes) => Source::Bytes(bytes),
-            SavedSource::Magnet(link) => Source::Magnet(link),
+    pub(super) async fn restore(&self, stored: Stored) -> Result<Addition, Refusal> {
+        let bytes = match &stored.torrent.source {
+            SavedSource::Torrent(bytes) => bytes.clone(),
+            SavedSource::Magnet(magnet) => {
+                let prepared = self.restore_magnet(magnet.clone(), stored.torrent, stored.resume)?;
+                return Ok(Addition::Magnet(Box::new(prepared)));
+            }
         };
-        let metainfo = self.read(source).await?;
+        let SavedTorrent { source: _, save_dir, added_unix_ms, trackers } = stored.torrent;
+        let metainfo = self.read(Source::Bytes(bytes)).await?;
         let wishes = Wishes {
             save_dir,
             trackers,
@@ -132,11 +162,14 @@ impl Adder {
             priorities: Vec::new(),
             start: None,
         };
-        self.torrent(metainfo, wishes).await
+        Ok(Addition::Torrent(Box::new(self.torrent(metainfo, wishes).await?)))
     }
 
     /// Says what a source holds.
     pub(super) async fn preview(&self, source: Source) -> Result<Answer, Refusal> {
+        if let Source::Magnet(link) = &source {
+            return Self::preview_magnet(link);
+        }
         let metainfo = self.read(source).await?;
         let info = &metainfo.info;
         let files = info.file_indices().zip(&info.files).filter(|(_, file)| !file.pad);
@@ -163,11 +196,11 @@ impl Adder {
         &self,
         torrent: TorrentId,
         data: RemoveData,
-        storage: Arc<Storage>,
+        storage: Option<Arc<Storage>>,
     ) -> Result<(), Refusal> {
         let removed = self.shared.store.apply(Change::Remove(torrent)).await;
         removed.map_err(|error| Refusal::new(error.to_string()))?;
-        if data == RemoveData::Delete {
+        if let Some(storage) = storage.filter(|_| data == RemoveData::Delete) {
             let deleted = driver::ask(&self.shared.disk, |done| Job::delete(storage, done)).await;
             deleted.map_err(|error| Refusal::new(error.message.shown()))?;
         }
@@ -187,8 +220,15 @@ impl Adder {
                 (shown, bytes.map_err(|error| Refusal::new(error.to_string()))?)
             }
             Source::Bytes(bytes) => ("the torrent given".to_owned(), bytes),
-            Source::Magnet(link) => return Err(magnet_refusal(&link)),
+            Source::Magnet(_) => {
+                return Err(Refusal::new("a magnet link has no torrent until peers send it"));
+            }
         };
+        self.parse(&shown, bytes).await
+    }
+
+    /// Understands the bytes of a .torrent file; `shown` is what people know it by.
+    pub(super) async fn parse(&self, shown: &str, bytes: Vec<u8>) -> Result<Metainfo, Refusal> {
         let parsing = inspect::spawn_blocking("parse a torrent", move || metainfo::parse(Bytes::from(bytes)));
         let parsed = parsing.await.map_err(|error| Refusal::new(error.to_string()))?;
         let metainfo = parsed.map_err(|error| {
@@ -207,7 +247,7 @@ impl Adder {
         Ok(metainfo)
     }
 
-    async fn torrent(&self, metainfo: Metainfo, wishes: Wishes) -> Result<Prepared, Refusal> {
+    pub(super) async fn torrent(&self, metainfo: Metainfo, wishes: Wishes) -> Result<Prepared, Refusal> {
         let Metainfo { info, trackers, comment, .. } = metainfo;
         let handles = Arc::clone(self.shared.disk.handles());
         let storage = Arc::new(Storage::new(Arc::clone(&info), wishes.save_dir, handles));
@@ -220,7 +260,7 @@ impl Adder {
             }
             Switch::Off => Vec::new(),
         };
-        let seed = self.seed ^ u64::from_le_bytes(info.id().0[..8].try_into().unwrap_or_default());
+        let seed = self.seed_of(info.id());
         let setup = Setup {
             info,
             trackers: tiers,
@@ -236,7 +276,20 @@ impl Adder {
         let making = inspect::spawn_blocking("make a torrent's pieces", move || Torrent::new(now, setup));
         let torrent = making.await.map_err(|error| Refusal::new(error.to_string()))?;
         let added_unix_s = wishes.added_unix_s;
-        Ok(Prepared { torrent, storage, comment, added_unix_s, peers: Vec::new(), trackers: Vec::new() })
+        Ok(Prepared {
+            torrent,
+            storage,
+            comment,
+            added_unix_s,
+            peers: Vec::new(),
+            trackers: Vec::new(),
+            saved: None,
+        })
+    }
+
+    /// Seeds what is random in a torrent of this run.
+    pub(super) fn seed_of(&self, id: TorrentId) -> u64 {
+        self.seed ^ u64::from_le_bytes(id.0[..8].try_into().unwrap_or_default())
     }
 }
 
@@ -267,15 +320,6 @@ fn starting_point(
     }
     let bytes_on_disk = found.iter().map(|stamp| stamp.as_ref().map_or(0, |stamp| stamp.bytes)).collect();
     Ok(StartingPoint { record, untrusted_files, bytes_on_disk })
-}
-
-fn magnet_refusal(link: &str) -> Refusal {
-    match Magnet::parse(link) {
-        Ok(_) => Refusal::new(
-            "magnet links need metadata from peers, which is not built yet; add the .torrent file or its URL",
-        ),
-        Err(error) => Refusal::new(Untrusted::new(format!("not a usable magnet link: {error}")).shown()),
-    }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Refusal> {

@@ -4,7 +4,7 @@ use super::{Control, Reply, no_such_torrent};
 use crate::contract::{Answer, FileChoice, PriorityChange, Refusal, TorrentDetail, choose_files};
 use crate::engine::io::{Input, TorrentCommand};
 use crate::inspect;
-use crate::session::driver::ToDriver;
+use crate::session::driver::{FetchProgress, ToDriver};
 use crate::units::{FileIndex, TorrentId};
 
 impl Control {
@@ -33,12 +33,18 @@ impl Control {
         inspect::spawn(format!("look at {torrent}"), asking).detach();
     }
 
-    /// Files are chosen by paths, which the torrent's detail lists.
+    /// Files are chosen by paths, which the torrent's detail lists. A magnet has none yet: it remembers the wish.
     pub(super) fn set_priority(&self, torrent: TorrentId, changes: Vec<PriorityChange>, reply: Reply) {
-        let Some(inbox) = self.directory.inbox(torrent) else {
+        let Some(member) = self.directory.member(torrent) else {
             reply.send(Err(no_such_torrent(torrent)));
             return;
         };
+        let inbox = member.inbox;
+        if member.storage.is_none() {
+            let wishing = async move { reply.send(wish(&inbox, changes).await) };
+            inspect::spawn(format!("remember priorities of {torrent}"), wishing).detach();
+            return;
+        }
         let setting = async move {
             let answer = match detail_of(&inbox).await {
                 Ok(detail) => match resolve(&changes, &detail) {
@@ -56,6 +62,14 @@ impl Control {
 async fn apply(inbox: &inspect::Sender<ToDriver>, input: Input) -> Result<Answer, Refusal> {
     let (reply, done) = inspect::reply("a command's effect");
     inbox.send(ToDriver::Do(input, reply)).await.map_err(|_| gone())?;
+    done.await.map_err(|_| gone())?;
+    Ok(Answer::Done)
+}
+
+async fn wish(inbox: &inspect::Sender<ToDriver>, changes: Vec<PriorityChange>) -> Result<Answer, Refusal> {
+    let (reply, done) = inspect::reply("a wish for files");
+    let wish = ToDriver::Fetch(FetchProgress::Wish(changes, reply));
+    inbox.send(wish).await.map_err(|_| gone())?;
     done.await.map_err(|_| gone())?;
     Ok(Answer::Done)
 }

@@ -5,6 +5,7 @@
 
 mod adding;
 mod asking;
+mod magnets;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,8 @@ use crate::inspect;
 use crate::limits;
 use crate::units::{Rate, TorrentId};
 
-use adding::{Adder, Prepared};
+use adding::{Adder, Addition, Prepared};
+use magnets::Resolved;
 use snapshots::FreeSpace;
 
 /// What the control task is made from.
@@ -47,8 +49,10 @@ type Reply = inspect::ReplySender<Result<Answer, Refusal>>;
 
 /// What comes back from the tasks that work for the control task.
 enum Outcome {
-    /// A torrent is ready to start.
-    Prepared(Box<Prepared>, Option<Reply>),
+    /// A torrent or a magnet is ready to start.
+    Prepared(Addition, Option<Reply>),
+    /// The metadata of a magnet is here.
+    Resolved(Box<Resolved>),
     /// A torrent could not be read; nobody waits for the answer.
     NotRestored(Refusal),
     /// A torrent has said goodbye.
@@ -133,7 +137,7 @@ impl Control {
             // One after the other: the list keeps its order.
             for torrent in stored {
                 let outcome = match adder.restore(torrent).await {
-                    Ok(prepared) => Outcome::Prepared(Box::new(prepared), None),
+                    Ok(prepared) => Outcome::Prepared(prepared, None),
                     Err(refusal) => Outcome::NotRestored(refusal),
                 };
                 if outcomes.send(outcome).await.is_err() {
@@ -151,7 +155,7 @@ impl Control {
                 let adding = async move {
                     match adder.prepare(*request).await {
                         Ok(prepared) => {
-                            let _ = outcomes.send(Outcome::Prepared(Box::new(prepared), Some(reply))).await;
+                            let _ = outcomes.send(Outcome::Prepared(prepared, Some(reply))).await;
                         }
                         Err(refusal) => reply.send(Err(refusal)),
                     }
@@ -201,13 +205,17 @@ impl Control {
     async fn outcome(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Prepared(prepared, reply) => {
-                let answer = self.begin(*prepared).await;
+                let answer = match prepared {
+                    Addition::Torrent(prepared) => self.begin(*prepared).await,
+                    Addition::Magnet(prepared) => self.begin_magnet(*prepared).await,
+                };
                 match (reply, answer) {
                     (Some(reply), answer) => reply.send(answer),
                     (None, Err(refusal)) => self.notice(Severity::Error, refusal.message),
                     (None, Ok(_)) => {}
                 }
             }
+            Outcome::Resolved(resolved) => self.resolved(*resolved).await,
             Outcome::NotRestored(refusal) => self.notice(Severity::Error, refusal.message),
             Outcome::Removed(torrent) => {
                 self.leaving.remove(&torrent);
@@ -217,42 +225,61 @@ impl Control {
     }
 
     /// Starts the driver of a torrent, or merges what is new into the one that runs.
-    async fn begin(&mut self, prepared: Prepared) -> Result<Answer, Refusal> {
-        let Prepared { torrent, storage, comment, added_unix_s, peers, trackers } = prepared;
-        let id = torrent.id();
-        if self.leaving.contains(&id) {
-            return Err(Refusal::new(format!(
-                "torrent {id} is just being removed; add it again in a moment"
-            )));
-        }
-        let already = self.directory.inbox(id);
-        let inbox = match &already {
-            Some(inbox) => inbox.clone(),
+    async fn begin(&mut self, mut prepared: Prepared) -> Result<Answer, Refusal> {
+        let id = prepared.torrent.id();
+        self.refuse_leaving(id)?;
+        let (peers, trackers) = (std::mem::take(&mut prepared.peers), std::mem::take(&mut prepared.trackers));
+        let known = self.directory.find(&prepared.torrent.info().swarm_hashes());
+        let already = known.is_some();
+        let listed = match known {
+            Some((magnet, member)) if member.storage.is_none() => {
+                self.take_over(magnet, member, prepared).await;
+                id
+            }
+            Some((listed, _)) => listed,
             None => {
+                let Prepared { torrent, storage, comment, added_unix_s, .. } = prepared;
                 let name = torrent.info().name.clone();
-                let swarms = torrent.info().swarm_hashes();
-                let parts = Parts { torrent, storage: Arc::clone(&storage), comment, added_unix_s };
-                let ends = driver::start(self.shared.clone(), parts);
-                let number = self.next_number;
-                self.next_number += 1;
-                let inbox = ends.inbox.clone();
-                let (rows, details) = (ends.rows, ends.details);
-                let member = Member { inbox: ends.inbox, rows, details, storage, swarms, number };
-                self.directory.insert(id, member);
-                self.drivers.insert(id, ends.task);
+                let number = self.take_number();
+                self.start_driver(Parts { torrent, storage, comment, added_unix_s }, number);
                 self.event(Some(id), EventKind::Added { name });
-                inbox
+                id
             }
         };
-        if already.is_some() && !trackers.is_empty() {
-            let _ = inbox.send(ToDriver::Input(Input::Command(TorrentCommand::AddTrackers(trackers)))).await;
-        }
-        if !peers.is_empty() {
-            let found = Input::PeersFound { source: PeerSource::Manual, addresses: peers };
-            let _ = inbox.send(ToDriver::Input(found)).await;
+        let adding = (already && !trackers.is_empty()).then_some(TorrentCommand::AddTrackers(trackers));
+        let peers =
+            (!peers.is_empty()).then_some(Input::PeersFound { source: PeerSource::Manual, addresses: peers });
+        if let Some(inbox) = self.directory.inbox(listed) {
+            for input in adding.map(Input::Command).into_iter().chain(peers) {
+                let _ = inbox.send(ToDriver::Input(input)).await;
+            }
         }
         self.publish();
-        Ok(Answer::Added { torrent: id, already: already.is_some() })
+        Ok(Answer::Added { torrent: listed, already })
+    }
+
+    /// Starts the driver of a torrent at a position of the list.
+    fn start_driver(&mut self, parts: Parts, number: u64) {
+        let (id, storage) = (parts.torrent.id(), Some(Arc::clone(&parts.storage)));
+        let swarms = parts.torrent.info().swarm_hashes();
+        let ends = driver::start(self.shared.clone(), parts);
+        let (inbox, rows, details) = (ends.inbox, ends.rows, ends.details);
+        self.directory.insert(id, Member { inbox, rows, details, storage, swarms, number });
+        self.drivers.insert(id, ends.task);
+    }
+
+    /// The next position in the list.
+    fn take_number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    fn refuse_leaving(&self, id: TorrentId) -> Result<(), Refusal> {
+        if self.leaving.contains(&id) {
+            let message = format!("torrent {id} is just being removed; add it again in a moment");
+            return Err(Refusal::new(message));
+        }
+        Ok(())
     }
 
     /// Takes a torrent off the list at once; its goodbyes and its files are the work of a task.

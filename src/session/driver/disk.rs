@@ -7,7 +7,7 @@ use crate::session::disk::{Job, PieceWork};
 
 impl Driver {
     pub(super) fn piece_job(&mut self, work: PieceWork) {
-        let inbox = self.inbox.clone();
+        let inbox = self.outside.inbox.clone();
         // Blocks a disk thread for moments when the inbox is full: the driver always comes back to it.
         let done = move |input| drop(inbox.send_blocking(ToDriver::Input(input)));
         let job = Job::piece(Arc::clone(&self.storage), work, done);
@@ -17,14 +17,14 @@ impl Driver {
     pub(super) fn submit(&mut self, job: Job) {
         if !self.waiting_jobs.is_empty() {
             self.waiting_jobs.push_back(job);
-        } else if let Err(job) = self.shared.disk.submit(job) {
+        } else if let Err(job) = self.outside.shared.disk.submit(job) {
             self.waiting_jobs.push_back(job);
         }
     }
 
     pub(super) fn submit_waiting(&mut self) {
         while let Some(job) = self.waiting_jobs.pop_front() {
-            if let Err(job) = self.shared.disk.submit(job) {
+            if let Err(job) = self.outside.shared.disk.submit(job) {
                 self.waiting_jobs.push_front(job);
                 return;
             }
@@ -37,7 +37,7 @@ impl Driver {
         if !info.files.iter().any(|file| file.bytes == 0 && !file.pad) {
             return;
         }
-        let inbox = self.inbox.clone();
+        let inbox = self.outside.inbox.clone();
         let done = move |result: Result<(), _>| {
             if let Err(error) = result {
                 drop(inbox.send_blocking(ToDriver::DiskNotice(error)));

@@ -5,11 +5,15 @@
 
 mod disk;
 mod effects;
+mod fetching;
+mod outside;
+mod pictures;
 mod saving;
 
+pub(in crate::session) use fetching::{FetchParts, FetchProgress, Found, HandedOver, start_fetch};
 pub(in crate::session) use saving::{ask, stamps};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,18 +21,21 @@ use std::sync::Arc;
 use tokio::time::sleep_until;
 
 use super::budget::ToBudget;
-use super::clock::{Clock, unix_s};
+use super::clock::Clock;
 use super::discovery::TrackerClient;
 use super::disk::{DiskPool, Job, Storage};
 use super::handle::EventHub;
-use super::net::{Greeted, Link};
+use super::net::Greeted;
 use super::store::StoreHandle;
-use crate::contract::{Event, EventKind, LogLine, TorrentDetail, TorrentRow, Untrusted};
+use crate::contract::{EventKind, TorrentDetail, TorrentRow, Untrusted};
 use crate::engine::io::{DiskError, Input};
 use crate::engine::torrent::{DetailExtras, Torrent};
 use crate::inspect;
 use crate::limits;
-use crate::units::{ConnectionId, PeerId, Rate, Time, TorrentId};
+use crate::units::{PeerId, Time};
+
+use outside::Outside;
+use pictures::Pictures;
 
 /// What is said to a driver.
 #[derive(Debug)]
@@ -45,6 +52,8 @@ pub(in crate::session) enum ToDriver {
     Watch(Watch),
     /// A disk job that no input answers failed.
     DiskNotice(DiskError),
+    /// Said to a magnet whose metadata is not here yet, or was just found.
+    Fetch(FetchProgress),
 }
 
 /// Whether a torrent's detail is published.
@@ -91,26 +100,14 @@ pub(in crate::session) struct Ends {
 
 /// Drives one torrent.
 struct Driver {
-    shared: Shared,
+    outside: Outside,
     torrent: Torrent,
-    id: TorrentId,
-    /// The torrent's name, safe to show, for the names of tasks.
-    name: String,
     storage: Arc<Storage>,
     comment: Option<Untrusted>,
     added_unix_s: u64,
-    /// Our own inbox, for what answers come back to.
-    inbox: inspect::Sender<ToDriver>,
-    links: BTreeMap<ConnectionId, Link>,
     /// Jobs that found the disk queue full.
     waiting_jobs: VecDeque<Job>,
-    log: VecDeque<LogLine>,
-    rows: inspect::WatchSender<Arc<TorrentRow>>,
-    details: inspect::WatchSender<Option<Arc<TorrentDetail>>>,
-    watch: Watch,
-    published_at: Time,
-    /// Something changed since.
-    unpublished: bool,
+    pictures: Pictures,
     stopped: bool,
 }
 
@@ -118,81 +115,70 @@ struct Driver {
 pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
     let name = parts.torrent.info().name.shown();
     let (inbox, receiver) = inspect::channel(format!("inputs of {name}"), limits::DRIVER_QUEUE);
-    let row = Arc::new(parts.torrent.row(shared.clock.now(), parts.added_unix_s));
-    let (rows, row_reader) = inspect::watch(format!("row of {name}"), row);
-    let (details, detail_reader) = inspect::watch(format!("detail of {name}"), None);
+    let row = parts.torrent.row(shared.clock.now(), parts.added_unix_s);
+    let (pictures, (rows, details)) = Pictures::new(&name, row);
     let driver = Driver {
-        id: parts.torrent.id(),
+        outside: Outside::new(shared, parts.torrent.id(), name.clone(), inbox.clone()),
         torrent: parts.torrent,
         storage: parts.storage,
         comment: parts.comment,
         added_unix_s: parts.added_unix_s,
-        inbox: inbox.clone(),
-        links: BTreeMap::new(),
         waiting_jobs: VecDeque::new(),
-        log: VecDeque::new(),
-        rows,
-        details,
-        watch: Watch::Off,
-        published_at: Time::ZERO,
-        unpublished: true,
+        pictures,
         stopped: false,
-        name: name.clone(),
-        shared,
     };
     let task = inspect::spawn(format!("owner of {name}"), driver.run(receiver));
-    Ends { inbox, rows: row_reader, details: detail_reader, task }
+    Ends { inbox, rows, details, task }
 }
 
 impl Driver {
     async fn run(mut self, mut inbox: inspect::Receiver<ToDriver>) {
         let mut batch = Vec::with_capacity(limits::TURN_INPUTS_MAX);
-        let begin = ToBudget::Begin(self.id, self.inbox.clone());
-        let _ = self.shared.budget.send(begin).await;
+        let begin = ToBudget::Begin(self.outside.id, self.outside.inbox.clone());
+        let _ = self.outside.shared.budget.send(begin).await;
         self.create_empty_files();
         self.turn(&mut batch);
         while !self.stopped {
-            let wake = self.shared.clock.instant(self.next_wake());
+            let wake = self.outside.shared.clock.instant(self.next_wake());
             tokio::select! {
                 count = inbox.recv_many(&mut batch, limits::TURN_INPUTS_MAX) => if count == 0 { break },
                 () = sleep_until(wake) => {}
             }
             self.turn(&mut batch);
         }
-        self.links.clear();
+        self.outside.close_all();
         self.storage.close_files();
-        let _ = self.shared.budget.send(ToBudget::End(self.id)).await;
+        let _ = self.outside.shared.budget.send(ToBudget::End(self.outside.id)).await;
     }
 
     /// The earliest of the torrent's deadline, the next picture and the next try of a disk job.
     fn next_wake(&self) -> Time {
-        let now = self.shared.clock.now();
+        let now = self.outside.shared.clock.now();
         let deadline = self.torrent.next_deadline().map(|(at, _)| at);
-        let picture = self.unpublished.then(|| self.published_at + limits::SNAPSHOT_INTERVAL);
         let job = (!self.waiting_jobs.is_empty()).then(|| now + limits::DISK_SUBMIT_RETRY);
         let idle = now + limits::DRIVER_IDLE;
-        [deadline, picture, job].into_iter().flatten().fold(idle, Time::min)
+        [deadline, self.pictures.next_at(), job].into_iter().flatten().fold(idle, Time::min)
     }
 
     /// One turn: every input that waits, one plan, all effects, a picture if one is due.
     fn turn(&mut self, batch: &mut Vec<ToDriver>) {
-        let began = self.shared.clock.now();
+        let began = self.outside.shared.clock.now();
         let mut slowest = Slowest::default();
         let mut answers = Vec::new();
-        self.unpublished |= !batch.is_empty();
+        self.pictures.unpublished |= !batch.is_empty();
         for said in batch.drain(..) {
-            let before = self.shared.clock.now();
+            let before = self.outside.shared.clock.now();
             let kind = self.take(before, said, &mut answers);
-            slowest.consider(kind, before, self.shared.clock.now());
+            slowest.consider(kind, before, self.outside.shared.clock.now());
         }
-        let now = self.shared.clock.now();
+        let now = self.outside.shared.clock.now();
         self.torrent.end_turn(now);
-        slowest.consider("planning", now, self.shared.clock.now());
+        slowest.consider("planning", now, self.outside.shared.clock.now());
         self.submit_waiting();
         self.perform_effects();
         self.publish(now);
         answers.into_iter().for_each(|answer| self.answer(answer));
-        let took = self.shared.clock.now().since(began);
+        let took = self.outside.shared.clock.now().since(began);
         if took >= limits::TURN_SLOW {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             self.tell(EventKind::SlowTurn { millis, input: slowest.kind.to_owned() });
@@ -204,10 +190,7 @@ impl Driver {
         match said {
             ToDriver::Input(input) => self.take_input(now, input),
             ToDriver::Greeted(greeted) => {
-                let new = greeted.new.clone();
-                let budget = Arc::clone(self.shared.disk.budget());
-                let link = Link::open(greeted, &self.name, &self.inbox, budget);
-                self.links.insert(new.connection, link);
+                let new = self.outside.open(greeted);
                 self.take_input(now, Input::Connected(new))
             }
             ToDriver::Do(input, reply) => {
@@ -222,9 +205,10 @@ impl Driver {
                 self.tell(EventKind::DiskFailed { message: error.message });
                 "disk notice"
             }
+            // It has its metadata.
+            ToDriver::Fetch(_) => "metadata",
             ToDriver::Watch(watch) => {
-                self.watch = watch;
-                self.published_at = Time::ZERO;
+                self.pictures.watch(watch);
                 "watch"
             }
         }
@@ -233,7 +217,7 @@ impl Driver {
     fn take_input(&mut self, now: Time, input: Input) -> &'static str {
         let kind = input.kind();
         if let Input::Closed { connection, .. } = &input {
-            self.links.remove(connection);
+            self.outside.close(*connection);
         }
         self.torrent.handle(now, input);
         kind
@@ -243,53 +227,34 @@ impl Driver {
         match answer {
             PendingAnswer::Done(reply) => reply.send(()),
             PendingAnswer::Detail(reply) => {
-                let now = self.shared.clock.now();
+                let now = self.outside.shared.clock.now();
                 let row = Arc::new(self.torrent.row(now, self.added_unix_s));
                 reply.send(Arc::new(self.detail(now, row)));
             }
         }
     }
 
-    /// Publishes a picture where something changed and the last one is old enough; a change of state goes out at once.
+    /// Publishes a picture if one is due.
     fn publish(&mut self, now: Time) {
-        let due = now.since(self.published_at) >= limits::SNAPSHOT_INTERVAL;
-        let state_changed = self.rows.latest().state != self.torrent.state();
-        if !(state_changed || due && self.unpublished) {
+        if !self.pictures.is_due(now, self.torrent.state()) {
             return;
         }
         let row = Arc::new(self.torrent.row(now, self.added_unix_s));
-        // Rates fall without inputs: pictures go on until they are zero.
-        self.unpublished = row.down_bps != Rate(0) || row.up_bps != Rate(0) || self.watch == Watch::On;
-        self.published_at = now;
-        self.rows.set(Arc::clone(&row));
-        let detail = (self.watch == Watch::On).then(|| Arc::new(self.detail(now, row)));
-        self.details.set(detail);
-        if state_changed {
-            // A full queue holds a nudge already.
-            let _ = self.shared.nudge.try_send(());
-        }
+        let detail = self.pictures.is_watched().then(|| self.detail(now, Arc::clone(&row)));
+        self.pictures.publish(&self.outside.shared, now, row, detail);
     }
 
     fn detail(&self, now: Time, row: Arc<TorrentRow>) -> TorrentDetail {
         let extras = DetailExtras {
             save_dir: PathBuf::from(self.storage.save_dir()),
             comment: self.comment.clone(),
-            log: self.log.iter().cloned().collect(),
+            log: self.pictures.log(),
         };
         self.torrent.detail(now, row, extras)
     }
 
-    /// Tells listeners, and keeps it for the log tab unless it is one of very many.
     fn tell(&mut self, kind: EventKind) {
-        let event = Event { at: self.shared.clock.now(), torrent: Some(self.id), kind };
-        self.shared.events.tell(&event);
-        if !matches!(event.kind, EventKind::PieceDone { .. }) {
-            if self.log.len() >= limits::LOG_LINES_MAX {
-                self.log.pop_front();
-            }
-            self.log.push_back(LogLine { unix_s: unix_s(), event });
-            self.unpublished = true;
-        }
+        self.pictures.tell(&self.outside.shared, self.outside.id, kind);
     }
 }
 

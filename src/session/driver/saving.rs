@@ -12,14 +12,14 @@ use crate::units::TorrentId;
 
 impl Driver {
     pub(super) fn save(&self, generation: u64, record: ResumeRecord) {
-        let (id, inbox) = (self.id, self.inbox.clone());
-        let (disk, storage) = (Arc::clone(&self.shared.disk), Arc::clone(&self.storage));
-        let store = self.shared.store.clone();
+        let (id, inbox) = (self.outside.id, self.outside.inbox.clone());
+        let (disk, storage) = (Arc::clone(&self.outside.shared.disk), Arc::clone(&self.storage));
+        let store = self.outside.shared.store.clone();
         let saving = async move {
             let result = sync_then_save(&disk, storage, &store, id, record).await;
             let _ = inbox.send(ToDriver::Input(Input::ResumeSaved { generation, result })).await;
         };
-        inspect::spawn(format!("save of {}", self.name), saving).detach();
+        inspect::spawn(format!("save of {}", self.outside.name), saving).detach();
     }
 }
 

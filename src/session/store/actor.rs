@@ -5,7 +5,7 @@ use std::io;
 use super::database::{Change, Store};
 use super::error::StoreError;
 use super::record::{Damaged, SavedLimits, SavedResume};
-use crate::inspect::{self, Receiver, ReplySender, Sender};
+use crate::inspect::{self, Receiver, ReplyReceiver, ReplySender, Sender};
 use crate::limits::{STORE_COMMIT_CHANGES_MAX, STORE_REQUESTS_MAX};
 use crate::units::TorrentId;
 
@@ -25,18 +25,30 @@ enum Request {
 }
 
 impl StoreHandle {
-    /// Hands the store to a thread of its own.
-    pub fn start(store: Store) -> io::Result<Self> {
+    /// Hands the store to a thread of its own. The receiver answers when all handles are gone and the file is closed.
+    pub fn start(store: Store) -> io::Result<(Self, ReplyReceiver<()>)> {
         let (requests, receiver) = inspect::channel("state store", STORE_REQUESTS_MAX);
-        inspect::spawn_thread("state store", move || serve(store, receiver))?;
-        Ok(Self { requests })
+        let (closed, closing) = inspect::reply("close of the state store");
+        inspect::spawn_thread("state store", move || {
+            serve(store, receiver);
+            closed.send(());
+        })?;
+        Ok((Self { requests }, closing))
     }
 
     /// Makes a change; it is on the disk when this returns. Changes take effect in the order they are handed over.
     pub async fn apply(&self, change: Change) -> Result<(), StoreError> {
+        self.hand_over(change).await?.await.map_err(|_| StoreError::Ended)?
+    }
+
+    /// Hands a change over, so that its place among others is fixed; the answer comes when it is on the disk.
+    pub async fn hand_over(
+        &self,
+        change: Change,
+    ) -> Result<ReplyReceiver<Result<(), StoreError>>, StoreError> {
         let (reply, answer) = inspect::reply("a saved change");
         self.requests.send(Request::Change(change, reply)).await.map_err(|_| StoreError::Ended)?;
-        answer.await.map_err(|_| StoreError::Ended)?
+        Ok(answer)
     }
 
     /// Saves the progress of a torrent. Everything it claims must be synced before.
@@ -98,15 +110,18 @@ fn commit(
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{SavedSource, SavedTorrent};
+    use super::super::record::{SavedMagnet, SavedSource, SavedTorrent};
     use super::*;
 
     #[tokio::test]
     async fn changes_of_many_tasks_are_all_saved_and_answered() {
         let dir = tempfile::tempdir().unwrap();
-        let handle = StoreHandle::start(Store::open(dir.path()).unwrap()).unwrap();
+        let (handle, closing) = StoreHandle::start(Store::open(dir.path()).unwrap()).unwrap();
         let torrent = |number: u8| SavedTorrent {
-            source: SavedSource::Magnet(format!("magnet:?xt=urn:btih:{number}")),
+            source: SavedSource::Magnet(SavedMagnet {
+                link: format!("magnet:?xt=urn:btih:{number}"),
+                wishes: Vec::new(),
+            }),
             save_dir: "/save".into(),
             added_unix_ms: u64::from(number),
             trackers: Vec::new(),
@@ -119,13 +134,8 @@ mod tests {
         assert!(saved.iter().all(Result::is_ok));
         assert_eq!(handle.load_resume(TorrentId([1; 20])).await, Ok((None, Vec::new())));
         drop(handle);
-        // The thread lets go of the file when the last handle is gone.
-        let mut store = loop {
-            match Store::open(dir.path()) {
-                Err(StoreError::InUse { .. }) => std::thread::yield_now(),
-                opened => break opened.unwrap(),
-            }
-        };
+        closing.await.unwrap();
+        let mut store = Store::open(dir.path()).unwrap();
         assert_eq!(store.load_all().unwrap().0.len(), 50);
     }
 }

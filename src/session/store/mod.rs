@@ -16,5 +16,6 @@ pub use database::{Change, Store};
 pub use error::StoreError;
 pub use lock::{StateDirError, StateDirLock};
 pub use record::{
-    Damaged, DamagedPart, SavedLimits, SavedResume, SavedSource, SavedTorrent, Stored, untrusted_files,
+    Damaged, DamagedPart, SavedLimits, SavedMagnet, SavedResume, SavedSource, SavedTorrent, Stored,
+    untrusted_files,
 };

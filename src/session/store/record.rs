@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 
+use crate::contract::PriorityChange;
 use crate::engine::io::ResumeRecord;
 use crate::limits::STORE_VALUE_BYTES_MAX;
 use crate::session::disk::FileStamp;
@@ -27,7 +28,16 @@ pub enum SavedSource {
     /// The bytes of its .torrent file.
     Torrent(Vec<u8>),
     /// A magnet whose metadata is not here yet.
-    Magnet(String),
+    Magnet(SavedMagnet),
+}
+
+/// A magnet of the list whose metadata is not here yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedMagnet {
+    /// The link.
+    pub link: String,
+    /// Levels for the files that it may turn out to have, in the order they were asked for.
+    pub wishes: Vec<PriorityChange>,
 }
 
 /// A torrent of the list.
@@ -189,6 +199,7 @@ impl<'de> Deserialize<'de> for SavedTorrent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::{FileChoice, Priority};
 
     fn torrent() -> SavedTorrent {
         SavedTorrent {
@@ -203,6 +214,11 @@ mod tests {
     fn values_come_back_and_every_cut_or_flipped_bit_is_seen() {
         let bytes = encode(b"key", &torrent());
         assert_eq!(decode::<SavedTorrent>(b"key", &bytes), Ok(torrent()));
+        let wishes =
+            vec![PriorityChange { files: FileChoice::Glob("*.iso".to_owned()), level: Priority::High }];
+        let source = SavedSource::Magnet(SavedMagnet { link: "magnet:?".to_owned(), wishes });
+        let magnet = SavedTorrent { source, ..torrent() };
+        assert_eq!(decode::<SavedTorrent>(b"key", &encode(b"key", &magnet)), Ok(magnet));
         assert_eq!(decode::<SavedTorrent>(b"other", &bytes), Err(Unreadable::WrongChecksum));
         for length in 0..bytes.len() {
             assert!(decode::<SavedTorrent>(b"key", &bytes[..length]).is_err(), "cut to {length}");

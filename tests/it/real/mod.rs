@@ -11,6 +11,7 @@ mod clients;
 mod create;
 mod http;
 mod kill_resume;
+mod magnets;
 mod matrix;
 pub(crate) mod payload;
 pub(crate) mod process;

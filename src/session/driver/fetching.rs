@@ -1,0 +1,254 @@
+//! The task that drives a magnet until its metadata is here. To everybody else it is a torrent like any other: it has
+//! an inbox, a line and a detail, and peers that call us find it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::sleep_until;
+
+use super::outside::Outside;
+use super::pictures::Pictures;
+use super::{Ends, PendingAnswer, Shared, ToDriver};
+use crate::contract::{PeerSource, PriorityChange, TorrentDetail, TorrentRow};
+use crate::engine::io::{Effect, Input, ResumeRecord};
+use crate::engine::metadata::MetadataFetch;
+use crate::engine::torrent::DetailExtras;
+use crate::inspect;
+use crate::limits;
+use crate::metainfo::Magnet;
+use crate::session::disk::FileStamp;
+use crate::session::store::{Change, SavedMagnet, SavedResume, SavedSource, SavedTorrent};
+use crate::units::Time;
+
+/// What is said to the driver of a magnet alone.
+#[derive(Debug)]
+pub(in crate::session) enum FetchProgress {
+    /// Levels for files that are not known yet; answered when they are remembered.
+    Wish(Vec<PriorityChange>, inspect::ReplySender<()>),
+    /// What was found cannot be used, for this reason.
+    Refused(String),
+    /// A torrent takes over: the driver answers and ends, without goodbyes, as the swarm stays.
+    HandOver(inspect::ReplySender<HandedOver>),
+}
+
+/// The metadata, and what is to become of it.
+#[derive(Debug)]
+pub(in crate::session) struct Found {
+    /// The info dictionary, right by its hash.
+    pub(in crate::session) raw_info: Bytes,
+    /// The link it was found for.
+    pub(in crate::session) magnet: Magnet,
+    /// The magnet's place in the list, with the wishes so far.
+    pub(in crate::session) saved: SavedTorrent,
+}
+
+/// What the torrent takes over.
+#[derive(Debug, Default)]
+pub(in crate::session) struct HandedOver {
+    /// The user stopped it meanwhile.
+    pub(in crate::session) paused: bool,
+    /// Addresses and how each became known.
+    pub(in crate::session) peers: BTreeMap<PeerSource, Vec<SocketAddr>>,
+    /// All wishes, those of [`Found`] among them.
+    pub(in crate::session) wishes: Vec<PriorityChange>,
+}
+
+/// What the driver of a magnet is made from.
+#[derive(Debug)]
+pub(in crate::session) struct FetchParts {
+    pub(in crate::session) fetch: MetadataFetch,
+    /// Its place in the list but for the source.
+    pub(in crate::session) saved: SavedTorrent,
+    pub(in crate::session) magnet: SavedMagnet,
+    /// The stamps of an earlier run's record, which is saved with them again.
+    pub(in crate::session) stamps: Vec<Option<FileStamp>>,
+}
+
+/// Drives one magnet.
+struct Fetching {
+    outside: Outside,
+    fetch: MetadataFetch,
+    saved: SavedTorrent,
+    magnet: SavedMagnet,
+    stamps: Vec<Option<FileStamp>>,
+    pictures: Pictures,
+    found: inspect::Sender<Found>,
+    ended: bool,
+}
+
+/// Starts driving a magnet. What is found comes out of the receiver; it is found again after it was refused.
+pub(in crate::session) fn start_fetch(shared: Shared, parts: FetchParts) -> (Ends, inspect::Receiver<Found>) {
+    let name = parts.fetch.name().shown();
+    let (inbox, receiver) = inspect::channel(format!("inputs of {name}"), limits::DRIVER_QUEUE);
+    let (found, finds) = inspect::channel(format!("metadata of {name}"), 1);
+    let added_unix_s = parts.saved.added_unix_ms / 1000;
+    let (pictures, (rows, details)) = Pictures::new(&name, parts.fetch.row(added_unix_s));
+    let driver = Fetching {
+        outside: Outside::new(shared, parts.fetch.id(), name.clone(), inbox.clone()),
+        fetch: parts.fetch,
+        saved: parts.saved,
+        magnet: parts.magnet,
+        stamps: parts.stamps,
+        pictures,
+        found,
+        ended: false,
+    };
+    let task = inspect::spawn(format!("metadata of {name}"), driver.run(receiver));
+    (Ends { inbox, rows, details, task }, finds)
+}
+
+impl Fetching {
+    async fn run(mut self, mut inbox: inspect::Receiver<ToDriver>) {
+        let mut batch = Vec::with_capacity(limits::TURN_INPUTS_MAX);
+        self.turn(&mut batch);
+        while !self.ended {
+            let wake = self.outside.shared.clock.instant(self.next_wake());
+            tokio::select! {
+                count = inbox.recv_many(&mut batch, limits::TURN_INPUTS_MAX) => if count == 0 { break },
+                () = sleep_until(wake) => {}
+            }
+            self.turn(&mut batch);
+        }
+        self.outside.close_all();
+    }
+
+    fn next_wake(&self) -> Time {
+        let deadline = self.fetch.next_deadline().map(|(at, _)| at);
+        let idle = self.outside.shared.clock.now() + limits::DRIVER_IDLE;
+        [deadline, self.pictures.next_at()].into_iter().flatten().fold(idle, Time::min)
+    }
+
+    fn turn(&mut self, batch: &mut Vec<ToDriver>) {
+        let mut answers = Vec::new();
+        self.pictures.unpublished |= !batch.is_empty();
+        for said in batch.drain(..) {
+            self.take(said, &mut answers);
+        }
+        if self.ended {
+            return;
+        }
+        let now = self.outside.shared.clock.now();
+        self.fetch.end_turn(now);
+        self.perform_effects();
+        self.offer_found();
+        self.publish(now);
+        for answer in answers {
+            match answer {
+                PendingAnswer::Done(reply) => reply.send(()),
+                PendingAnswer::Detail(reply) => reply.send(Arc::new(self.detail(now, self.row()))),
+            }
+        }
+    }
+
+    fn take(&mut self, said: ToDriver, answers: &mut Vec<PendingAnswer>) {
+        let now = self.outside.shared.clock.now();
+        match said {
+            ToDriver::Input(input) => {
+                if let Input::Closed { connection, .. } = &input {
+                    self.outside.close(*connection);
+                }
+                self.fetch.handle(now, input);
+            }
+            ToDriver::Greeted(greeted) => {
+                let new = self.outside.open(greeted);
+                self.fetch.handle(now, Input::Connected(new));
+            }
+            ToDriver::Do(input, reply) => {
+                answers.push(PendingAnswer::Done(reply));
+                self.fetch.handle(now, input);
+            }
+            ToDriver::Detail(reply) => answers.push(PendingAnswer::Detail(reply)),
+            ToDriver::Watch(watch) => self.pictures.watch(watch),
+            ToDriver::Fetch(FetchProgress::Wish(changes, reply)) => {
+                self.magnet.wishes.extend(changes);
+                self.fetch.wishes_changed();
+                answers.push(PendingAnswer::Done(reply));
+            }
+            ToDriver::Fetch(FetchProgress::Refused(reason)) => self.fetch.refuse(now, &reason),
+            ToDriver::Fetch(FetchProgress::HandOver(reply)) => {
+                self.ended = true;
+                reply.send(HandedOver {
+                    paused: self.fetch.is_paused(),
+                    peers: self.fetch.known_peers(),
+                    wishes: self.magnet.wishes.clone(),
+                });
+            }
+            // It has no disk jobs.
+            ToDriver::DiskNotice(_) => {}
+        }
+    }
+
+    fn perform_effects(&mut self) {
+        while let Some(effect) = self.fetch.poll_effect() {
+            match effect {
+                Effect::Send { connection, message } => self.outside.send(connection, message),
+                Effect::Disconnect { connection } => self.outside.close(connection),
+                Effect::Connect { address } => self.outside.call(address),
+                Effect::SaveResume { generation, record } => self.save(generation, *record),
+                Effect::Announce { tracker, url, request } => self.outside.announce(tracker, url, request),
+                Effect::Scrape { tracker, url, info_hash } => self.outside.scrape(tracker, url, info_hash),
+                Effect::Notify(event) => {
+                    self.pictures.tell(&self.outside.shared, self.outside.id, event);
+                }
+                Effect::Stopped => self.ended = true,
+                // A magnet has no payload.
+                Effect::SendBlock { .. }
+                | Effect::StorePiece { .. }
+                | Effect::WriteBlocks { .. }
+                | Effect::HashPiece { .. }
+                | Effect::ReadBlocks { .. }
+                | Effect::WantGrant { .. } => {}
+            }
+        }
+        let now = self.outside.shared.clock.now();
+        self.outside.flush().into_iter().for_each(|gone| self.fetch.handle(now, gone));
+    }
+
+    /// Saves the magnet with its wishes, and the record.
+    fn save(&self, generation: u64, record: ResumeRecord) {
+        let (id, store) = (self.outside.id, self.outside.shared.store.clone());
+        let put = Change::PutTorrent(id, Box::new(self.saved_magnet()));
+        let resume = SavedResume { record, stamps: self.stamps.clone() };
+        self.outside.ask(format!("save of {}", self.outside.name), async move {
+            let saved = match store.apply(put).await {
+                Ok(()) => store.save_resume(id, resume).await,
+                Err(error) => Err(error),
+            };
+            Input::ResumeSaved { generation, result: saved.map_err(|error| error.as_disk_error()) }
+        });
+    }
+
+    fn saved_magnet(&self) -> SavedTorrent {
+        SavedTorrent { source: SavedSource::Magnet(self.magnet.clone()), ..self.saved.clone() }
+    }
+
+    fn offer_found(&mut self) {
+        if let Some(raw_info) = self.fetch.take_found() {
+            let found = Found { raw_info, magnet: self.fetch.magnet().clone(), saved: self.saved_magnet() };
+            // There is room: the last find was taken before it was refused. Nobody listens when the program ends.
+            let _ = self.found.try_send(found);
+        }
+    }
+
+    fn publish(&mut self, now: Time) {
+        if !self.pictures.is_due(now, self.fetch.state()) {
+            return;
+        }
+        let row = self.row();
+        let detail = self.pictures.is_watched().then(|| self.detail(now, Arc::clone(&row)));
+        self.pictures.publish(&self.outside.shared, now, row, detail);
+    }
+
+    fn row(&self) -> Arc<TorrentRow> {
+        Arc::new(self.fetch.row(self.saved.added_unix_ms / 1000))
+    }
+
+    fn detail(&self, now: Time, row: Arc<TorrentRow>) -> TorrentDetail {
+        let save_dir = PathBuf::from(&self.saved.save_dir);
+        let extras = DetailExtras { save_dir, comment: None, log: self.pictures.log() };
+        self.fetch.detail(now, row, extras)
+    }
+}

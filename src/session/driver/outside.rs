@@ -1,0 +1,113 @@
+//! A torrent's dealings with the outside, whether it has its metadata or not: links to peers, calls, questions to
+//! trackers. What comes back goes into the driver's own inbox.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::{Shared, ToDriver};
+use crate::codec::peer::Message;
+use crate::codec::tracker::AnnounceRequest;
+use crate::engine::io::{Input, NewConnection, TrackerKey};
+use crate::inspect;
+use crate::session::net::{Caller, Greeted, Link, Outgoing, OutgoingBlock, dial};
+use crate::units::{ConnectionId, TorrentId};
+
+/// What a driver has outside.
+pub(super) struct Outside {
+    pub(super) shared: Shared,
+    pub(super) id: TorrentId,
+    /// The torrent's name, safe to show, for the names of tasks.
+    pub(super) name: String,
+    /// Our own inbox, for what answers come back to.
+    pub(super) inbox: inspect::Sender<ToDriver>,
+    links: BTreeMap<ConnectionId, Link>,
+    /// What goes out at the end of the turn: what goes to one peer goes as one batch.
+    outgoing: BTreeMap<ConnectionId, Outgoing>,
+}
+
+impl Outside {
+    pub(super) fn new(shared: Shared, id: TorrentId, name: String, inbox: inspect::Sender<ToDriver>) -> Self {
+        Self { shared, id, name, inbox, links: BTreeMap::new(), outgoing: BTreeMap::new() }
+    }
+
+    /// Starts the tasks of a connection.
+    pub(super) fn open(&mut self, greeted: Greeted) -> NewConnection {
+        let new = greeted.new.clone();
+        let budget = Arc::clone(self.shared.disk.budget());
+        let link = Link::open(greeted, &self.name, &self.inbox, budget);
+        self.links.insert(new.connection, link);
+        new
+    }
+
+    /// Ends a connection.
+    pub(super) fn close(&mut self, connection: ConnectionId) {
+        self.outgoing.remove(&connection);
+        self.links.remove(&connection);
+    }
+
+    pub(super) fn close_all(&mut self) {
+        self.outgoing.clear();
+        self.links.clear();
+    }
+
+    pub(super) fn send(&mut self, connection: ConnectionId, message: Message) {
+        self.outgoing.entry(connection).or_default().control.push(message);
+    }
+
+    pub(super) fn send_block(&mut self, connection: ConnectionId, block: OutgoingBlock) {
+        self.outgoing.entry(connection).or_default().blocks.push(block);
+    }
+
+    /// Hands over what was to be sent. A peer that has drained nothing for thousands of turns is sent away, and
+    /// nobody waits for it: these come back as inputs.
+    pub(super) fn flush(&mut self) -> Vec<Input> {
+        let mut gone = Vec::new();
+        for (connection, batch) in std::mem::take(&mut self.outgoing) {
+            let Some(link) = self.links.get(&connection) else { continue };
+            if !link.send(batch) {
+                let reason = format!("{} does not read what it is sent", link.address);
+                self.links.remove(&connection);
+                gone.push(Input::Closed { connection, reason });
+            }
+        }
+        gone
+    }
+
+    pub(super) fn call(&self, address: SocketAddr) {
+        let info_hash = self.id.0;
+        let caller = Caller { bind: self.shared.bind, info_hash, peer_id: self.shared.peer_id };
+        let inbox = self.inbox.clone();
+        let calling = async move {
+            let outcome = match dial(caller, address).await {
+                Ok(greeted) => ToDriver::Greeted(greeted),
+                Err(error) => ToDriver::Input(Input::ConnectFailed { address, reason: error.to_string() }),
+            };
+            let _ = inbox.send(outcome).await;
+        };
+        inspect::spawn(format!("call of {address} for {}", self.name), calling).detach();
+    }
+
+    pub(super) fn announce(&self, tracker: TrackerKey, url: String, request: AnnounceRequest) {
+        let client = self.shared.trackers.clone();
+        self.ask(format!("announce to tracker {} of {}", tracker.0, self.name), async move {
+            Input::Announced { tracker, result: client.announce(&url, &request).await }
+        });
+    }
+
+    pub(super) fn scrape(&self, tracker: TrackerKey, url: String, info_hash: [u8; 20]) {
+        let client = self.shared.trackers.clone();
+        self.ask(format!("scrape of tracker {} of {}", tracker.0, self.name), async move {
+            Input::Scraped { tracker, result: client.scrape(&url, &info_hash).await }
+        });
+    }
+
+    /// Runs what asks the outside as a task of its own; the answer comes back as an input.
+    pub(super) fn ask(&self, name: String, asking: impl Future<Output = Input> + Send + 'static) {
+        let inbox = self.inbox.clone();
+        let asking = async move {
+            let _ = inbox.send(ToDriver::Input(asking.await)).await;
+        };
+        inspect::spawn(name, asking).detach();
+    }
+}
