@@ -47,7 +47,6 @@ const TABLE: &[Row] = &[
         may_import: &["units", "limits", "codec", "metainfo", "contract"],
         must_not_contain: PURE,
     },
-    Row { module: "diagnosis", may_import: &["units", "contract"], must_not_contain: PURE },
     Row {
         module: "inspect",
         may_import: &["units", "limits", "contract"],
@@ -59,13 +58,8 @@ const TABLE: &[Row] = &[
         must_not_contain: &["ratatui", "crossterm"],
     },
     Row {
-        module: "sim",
-        may_import: &["units", "limits", "codec", "metainfo", "contract", "transport", "engine", "diagnosis"],
-        must_not_contain: &["tokio", "Instant", "SystemTime"],
-    },
-    Row {
         module: "tui",
-        may_import: &["units", "limits", "contract", "diagnosis", "inspect"],
+        may_import: &["units", "limits", "contract", "inspect"],
         must_not_contain: &["std::fs", "std::os::unix::net", "TcpStream", "TcpListener", "UdpSocket"],
     },
     Row {
@@ -78,10 +72,8 @@ const TABLE: &[Row] = &[
             "contract",
             "transport",
             "engine",
-            "diagnosis",
             "inspect",
             "session",
-            "sim",
             "tui",
         ],
         must_not_contain: &[],
@@ -89,10 +81,8 @@ const TABLE: &[Row] = &[
 ];
 
 /// Files that a row's forbidden word does not bind, and why.
-const ASIDE: &[(&str, &str, &str)] = &[
-    ("metainfo/create", "std::fs", "making a torrent reads the files it is made of"),
-    ("tui/dialogs/browser", "std::fs", "the file browser lists folders"),
-];
+const ASIDE: &[(&str, &str, &str)] =
+    &[("metainfo/create", "std::fs", "making a torrent reads the files it is made of")];
 
 /// Calls that `inspect` wraps: nothing runs, waits or queues unregistered.
 const ONLY_IN_INSPECT: &[&str] = &[
