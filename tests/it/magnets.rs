@@ -173,3 +173,26 @@ async fn the_preview_of_a_link_has_its_name_and_no_files() {
     assert!(broken.unwrap_err().message.contains("info-hash is broken"));
     end(handle, running).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_v2_link_to_a_hybrid_becomes_the_torrent_by_its_v1_info_hash() {
+    let (seed_folder, seed, seed_running, address) = seed().await;
+    let content = vec![7; 100_000];
+    std::fs::write(seed_folder.path().join("save/big"), &content).unwrap();
+    let bytes = create::from_memory("big", 16 * 1024, &[("big", &content)], Kind::Hybrid).unwrap();
+    let info = metainfo::parse(bytes.clone().into()).unwrap().info;
+    let theirs = add(&seed, AddRequest { source: Source::Bytes(bytes), ..request(Vec::new()) }).await;
+    reach(&seed, theirs, TorrentState::Seeding).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (leecher, running) = engine(folder.path()).await;
+    let hash = info.info_hash_v2.unwrap();
+    let looked_for = add(&leecher, magnet(format!("magnet:?xt=urn:btmh:1220{hash}&x.pe={address}"))).await;
+    assert_ne!(looked_for, theirs);
+    reach(&leecher, theirs, TorrentState::Seeding).await;
+    end(leecher, running).await;
+    let (again, running) = engine(folder.path()).await;
+    reach(&again, theirs, TorrentState::Seeding).await;
+    assert_eq!(rows(&again).await.len(), 1, "the link is gone from the list");
+    end(again, running).await;
+    end(seed, seed_running).await;
+}

@@ -109,6 +109,7 @@ impl MetadataFetch {
             let liars = self.bans.piece_passed(DICTIONARY, &blocks);
             self.found = Some(assembly.joined());
             self.phase = Phase::Found;
+            self.saving.dirty = true;
             self.assemblies.clear();
             self.connections.values_mut().for_each(|peer| peer.requests.clear());
             self.send_away_banned(now, &liars);

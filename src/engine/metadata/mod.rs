@@ -129,9 +129,10 @@ impl MetadataFetch {
         &self.magnet
     }
 
-    /// The info dictionary, once: it hashes to every info-hash of the magnet. From then on nothing is saved.
+    /// The info dictionary, once: it hashes to every info-hash of the magnet. It comes when the record is saved, with the
+    /// liars that were found out; from then on nothing is saved.
     pub fn take_found(&mut self) -> Option<Bytes> {
-        if self.saving.in_flight.is_some() {
+        if self.saving.dirty || self.saving.in_flight.is_some() {
             return None;
         }
         let found = self.found.take()?;

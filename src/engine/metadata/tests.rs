@@ -259,6 +259,11 @@ fn fault_77_nine_liars_are_named_and_the_tenth_peer_is_believed() {
         assert!(!world.banned().contains(&address(place)));
         // The first peer is asked for everything, so an honest one leaves no liar a chance.
         assert_eq!(world.banned().is_empty(), place == 0);
+        assert_eq!(
+            world.saved.last().unwrap().banned.len(),
+            world.banned().len(),
+            "the torrent knows them too"
+        );
     }
 }
 

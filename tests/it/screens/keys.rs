@@ -185,6 +185,28 @@ fn a_magnet_pasted_anywhere_opens_the_dialog_with_it() {
 }
 
 #[test]
+fn a_magnet_is_added_before_its_files_are_known() {
+    let mut screen = screen();
+    screen.press("amagnet:?xt=urn:btih:d43e185e297421ea3f253ae04300e373aef9404e<Enter>");
+    let unknown = TorrentPreview {
+        torrent: id(9),
+        name: Untrusted::new("a link"),
+        total_bytes: 0,
+        piece_length: 0,
+        pieces: 0,
+        private: false,
+        files: Vec::new(),
+    };
+    screen.answer(Ok(Answer::Preview(Arc::new(unknown))));
+    screen.press("jG0+");
+    assert!(screen.picture().contains("a link") && screen.picture().contains("not known yet"));
+    screen.press("<Enter>");
+    let asked = screen.asked();
+    let Some(Command::Add(request)) = asked.last() else { panic!("{asked:?}") };
+    assert!(matches!(request.source, Source::Magnet(_)) && request.priorities.is_empty());
+}
+
+#[test]
 fn several_pasted_lines_are_added_one_after_the_other() {
     let mut screen = screen();
     screen.send(Message::Paste("/srv/a.torrent\nnonsense\n~/b.torrent".to_owned()));
