@@ -36,7 +36,7 @@ use lifecycle::Phase;
 use pieces::Pieces;
 use storing::Storing;
 
-pub use start::{Policy, Setup, StartingPoint, WhenComplete};
+pub use start::{Origin, Policy, Setup, StartingPoint, WhenComplete};
 pub use view::DetailExtras;
 
 /// The owner of one torrent.

@@ -45,12 +45,24 @@ pub struct Setup {
 /// What the store and the disk say of a torrent's data.
 #[derive(Clone, Debug, Default)]
 pub struct StartingPoint {
-    /// The record of an earlier run.
+    /// Whether the record is what the store has.
+    pub origin: Origin,
+    /// The record of an earlier run, with the wishes of whoever adds it now.
     pub record: Option<ResumeRecord>,
     /// Files whose size or modification time differs from the record's: it does not count for them.
     pub untrusted_files: BTreeSet<FileIndex>,
     /// Length of each file on disk, 0 where there is none; empty: nothing is there.
     pub bytes_on_disk: Vec<u64>,
+}
+
+/// Where a torrent comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody adds it: its record has wishes that the store does not have yet.
+    #[default]
+    Added,
+    /// The saved list: its record is the store's.
+    Restored,
 }
 
 /// How data on disk is believed.
@@ -156,7 +168,7 @@ impl Torrent {
     /// A torrent at the beginning of this run.
     pub fn new(now: Time, setup: Setup) -> Self {
         let mut rng = fastrand::Rng::with_seed(setup.seed);
-        let fresh = setup.start.record.is_none();
+        let origin = setup.start.origin;
         let record = setup.start.record.clone().unwrap_or_default();
         let mut priorities = record.priorities.clone();
         priorities.resize(setup.info.files.len(), Priority::Normal);
@@ -203,11 +215,11 @@ impl Torrent {
             rng,
             info: setup.info,
         }
-        .begun(now, fresh)
+        .begun(now, origin)
     }
 
     /// The first state is known without an event; pieces whose blocks are all on disk are stored.
-    fn begun(mut self, now: Time, fresh: bool) -> Self {
+    fn begun(mut self, now: Time, origin: Origin) -> Self {
         let whole: Vec<PieceIndex> = self
             .pieces
             .partials()
@@ -221,7 +233,7 @@ impl Torrent {
             self.pause(now);
         }
         self.told_state = self.state();
-        if fresh {
+        if origin == Origin::Added {
             self.storing.mark_dirty(now);
         }
         self

@@ -393,6 +393,18 @@ fn a_record_claims_what_is_stored_and_the_next_run_fetches_only_the_rest() {
 }
 
 #[test]
+fn an_added_torrents_wishes_are_saved_and_a_restored_ones_are_not_written_again() {
+    for (origin, saves) in [(Origin::Added, true), (Origin::Restored, false)] {
+        let mut world = World::new(1, 100_000);
+        let record = ResumeRecord { priorities: vec![Priority::High], ..ResumeRecord::default() };
+        let node = world.add(StartingPoint { origin, record: Some(record), ..StartingPoint::default() });
+        world.run(limits::SAVE_INTERVAL * 2);
+        let saved = world.nodes[node].saved.as_ref().map(|record| record.priorities.clone());
+        assert_eq!(saved, saves.then(|| vec![Priority::High]));
+    }
+}
+
+#[test]
 fn a_stop_writes_unfinished_blocks_saves_and_ends() {
     let mut world = World::new(1, 3_000_000);
     let (seed, leecher) = (world.add_seed(), world.add_leecher());

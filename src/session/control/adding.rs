@@ -12,7 +12,7 @@ use crate::contract::{
     TorrentPreview, Untrusted,
 };
 use crate::engine::io::ResumeRecord;
-use crate::engine::torrent::{Policy, Setup, StartingPoint, Torrent, WhenComplete};
+use crate::engine::torrent::{Origin, Policy, Setup, StartingPoint, Torrent, WhenComplete};
 use crate::inspect;
 use crate::limits;
 use crate::metainfo::{self, Info, Metainfo};
@@ -319,7 +319,8 @@ fn starting_point(
         record.paused = start.map_or(record.paused, |start| start == StartState::Paused);
     }
     let bytes_on_disk = found.iter().map(|stamp| stamp.as_ref().map_or(0, |stamp| stamp.bytes)).collect();
-    Ok(StartingPoint { record, untrusted_files, bytes_on_disk })
+    let origin = if start.is_some() { Origin::Added } else { Origin::Restored };
+    Ok(StartingPoint { origin, record, untrusted_files, bytes_on_disk })
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Refusal> {
