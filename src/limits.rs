@@ -295,6 +295,10 @@ pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(150);
 /// Connections of a magnet without metadata: many more than liars are likely among strangers, few enough to ask all.
 pub const METADATA_CONNECTIONS_MAX: usize = 40;
 
+/// Times a peer may ask for the metadata on one connection, all its blocks counted: some start again after a mismatch. An
+/// answer is 500 times as long as its request, so more is a way to fill our memory.
+pub const METADATA_ASKS_MAX: u32 = 8;
+
 /// Blocks of metadata asked of one peer at a time: clients serve few at once, and several peers are asked.
 pub const METADATA_PIPELINE: usize = 5;
 
@@ -391,6 +395,13 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
 /// Turns' worth of messages that wait for one peer's socket: a peer that drains none of so many is sent away.
 pub const OUTGOING_TURNS_MAX: usize = 4096;
+
+/// Messages that wait for one peer's socket, blocks aside: far over the requests, cancels and haves of a working peer, and
+/// a few MiB of one that asks and never reads.
+pub const OUTGOING_MESSAGES_MAX: usize = 65_536;
+
+/// Bytes of messages other than blocks that are encoded and written with one call.
+pub const CONTROL_BYTES_PER_WRITE: usize = 64 * 1024;
 
 /// Blocks written with one call: 256 KiB, which a control message that comes meanwhile waits for.
 pub const BLOCKS_PER_WRITE: usize = 16;

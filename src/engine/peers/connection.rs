@@ -57,6 +57,8 @@ pub(in crate::engine) struct Connection {
     pub(in crate::engine) uploaded_bytes: u64,
     pub(in crate::engine) unasked_blocks: u32,
     pub(in crate::engine) rejects: u32,
+    /// Requests for blocks of the info dictionary.
+    pub(in crate::engine) metadata_asks: u32,
     pub(in crate::engine) connected_at: Time,
     pub(in crate::engine) last_received_at: Time,
     pub(in crate::engine) last_sent_at: Time,
@@ -101,6 +103,7 @@ impl Connection {
             uploaded_bytes: 0,
             unasked_blocks: 0,
             rejects: 0,
+            metadata_asks: 0,
             connected_at: now,
             last_received_at: now,
             last_sent_at: now,

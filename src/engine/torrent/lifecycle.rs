@@ -90,6 +90,10 @@ impl Torrent {
 
     /// Writing or reading failed in a way that a person must know of.
     pub(super) fn disk_trouble(&mut self, now: Time, error: DiskError) {
+        if matches!(&self.phase, Phase::DiskTrouble { error: known, .. } if known.message == error.message) {
+            // Of the writes that were under way each fails with the same words.
+            return;
+        }
         self.notify(EventKind::DiskFailed { message: error.message.clone() });
         if matches!(self.phase, Phase::Running) {
             self.phase = Phase::DiskTrouble { error, retry_at: now + limits::DISK_RETRY };

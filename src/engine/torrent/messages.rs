@@ -261,12 +261,13 @@ impl Torrent {
     fn metadata_message(&mut self, now: Time, id: ConnectionId, payload: &Bytes) -> Kept {
         let message = MetadataMessage::decode(payload).map_err(Violation::new)?;
         let MetadataMessage::Request { piece } = message else { return Ok(()) };
-        let Some(number) =
-            self.connections.get(&id).and_then(|peer| peer.extension_id(Extension::UtMetadata))
-        else {
-            return Ok(());
-        };
         let total_bytes = u32::try_from(self.info.raw().len()).unwrap_or(u32::MAX);
+        let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
+        let Some(number) = peer.extension_id(Extension::UtMetadata) else { return Ok(()) };
+        peer.metadata_asks += 1;
+        if peer.metadata_asks > limits::METADATA_ASKS_MAX * total_bytes.div_ceil(BLOCK_BYTES) {
+            return Err(Violation::new("asks for the metadata over and over"));
+        }
         let from = piece.checked_mul(BLOCK_BYTES).filter(|from| *from < total_bytes);
         let answer = match from {
             Some(from) => {

@@ -16,6 +16,8 @@ use crate::limits::{self, BLOCK_BYTES};
 use crate::metainfo;
 use crate::units::{FileIndex, PieceIndex};
 
+mod hostile;
+
 const PIECE_BYTES: u32 = 4 * BLOCK_BYTES;
 
 /// Payload and description of a torrent of `files` files of `file_bytes` each.

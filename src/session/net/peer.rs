@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,6 +42,8 @@ pub(in crate::session) struct OutgoingBlock {
 pub(in crate::session) struct Link {
     pub(in crate::session) address: SocketAddr,
     outgoing: inspect::Sender<Outgoing>,
+    /// Control messages handed over and not yet on their way.
+    unsent: Arc<AtomicUsize>,
     reader: inspect::TaskHandle<()>,
     writer: inspect::TaskHandle<()>,
 }
@@ -66,10 +69,13 @@ impl Link {
         let (outgoing, queue) =
             inspect::channel(format!("to peer {address} of {torrent}"), limits::OUTGOING_TURNS_MAX);
         let reading = read(read_half, id, driver.clone(), budget);
-        let writing = write(write_half, id, queue, driver.clone());
+        let unsent = Arc::new(AtomicUsize::new(0));
+        let writer = Writer::new(write_half, queue, Arc::clone(&unsent));
+        let writing = write(writer, id, driver.clone());
         Self {
             address,
             outgoing,
+            unsent,
             reader: inspect::spawn(format!("peer {address} of {torrent}: read"), reading),
             writer: inspect::spawn(format!("peer {address} of {torrent}: write"), writing),
         }
@@ -77,7 +83,9 @@ impl Link {
 
     /// Hands over what goes out. Never waits; false where the peer has not drained what it was sent before.
     pub(in crate::session) fn send(&self, outgoing: Outgoing) -> bool {
-        self.outgoing.try_send(outgoing).is_ok()
+        let count = outgoing.control.len();
+        let before = self.unsent.fetch_add(count, Ordering::Relaxed);
+        before + count <= limits::OUTGOING_MESSAGES_MAX && self.outgoing.try_send(outgoing).is_ok()
     }
 }
 
@@ -126,13 +134,7 @@ async fn read_until_error(
     }
 }
 
-async fn write(
-    half: OwnedWriteHalf,
-    connection: ConnectionId,
-    queue: inspect::Receiver<Outgoing>,
-    driver: inspect::Sender<ToDriver>,
-) {
-    let mut writer = Writer { half, queue, control: BytesMut::new(), blocks: VecDeque::new() };
+async fn write(mut writer: Writer, connection: ConnectionId, driver: inspect::Sender<ToDriver>) {
     if let Err(error) = writer.run(connection, &driver).await {
         let reason = format!("writing failed: {error}");
         let _ = driver.send(ToDriver::Input(Input::Closed { connection, reason })).await;
@@ -143,11 +145,19 @@ async fn write(
 struct Writer {
     half: OwnedWriteHalf,
     queue: inspect::Receiver<Outgoing>,
-    control: BytesMut,
+    /// Messages as they came: encoded, one of 30 bytes may be 16 KiB.
+    control: VecDeque<Message>,
+    unsent: Arc<AtomicUsize>,
+    encoded: BytesMut,
     blocks: VecDeque<OutgoingBlock>,
 }
 
 impl Writer {
+    fn new(half: OwnedWriteHalf, queue: inspect::Receiver<Outgoing>, unsent: Arc<AtomicUsize>) -> Self {
+        let (control, blocks) = (VecDeque::new(), VecDeque::new());
+        Self { half, queue, control, unsent, encoded: BytesMut::new(), blocks }
+    }
+
     async fn run(&mut self, connection: ConnectionId, driver: &inspect::Sender<ToDriver>) -> io::Result<()> {
         loop {
             if self.control.is_empty() && self.blocks.is_empty() {
@@ -158,7 +168,9 @@ impl Writer {
                 self.take(outgoing);
             }
             if !self.control.is_empty() {
-                self.half.write_all_buf(&mut self.control).await?;
+                self.write_control().await?;
+                // What came meanwhile goes before blocks as well.
+                continue;
             }
             let payload_bytes = self.write_blocks().await?;
             if payload_bytes > 0 {
@@ -171,8 +183,19 @@ impl Writer {
     }
 
     fn take(&mut self, outgoing: Outgoing) {
-        outgoing.control.iter().for_each(|message| message.encode(&mut self.control));
+        self.control.extend(outgoing.control);
         self.blocks.extend(outgoing.blocks);
+    }
+
+    /// Writes a bounded number of bytes, however much waits.
+    async fn write_control(&mut self) -> io::Result<()> {
+        while self.encoded.len() < limits::CONTROL_BYTES_PER_WRITE
+            && let Some(message) = self.control.pop_front()
+        {
+            message.encode(&mut self.encoded);
+            self.unsent.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.half.write_all_buf(&mut self.encoded).await
     }
 
     /// Writes a bounded number of blocks with one call, so that control messages never wait for more than these.
@@ -192,5 +215,62 @@ impl Writer {
             IoSlice::advance_slices(&mut left, written);
         }
         Ok(batch.iter().map(|block| block.data.len() as u64).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::contract::Direction;
+    use crate::engine::io::NewConnection;
+    use crate::units::PeerId;
+
+    /// A link to a peer, and the peer's end of it.
+    async fn link() -> (Link, TcpStream, inspect::Receiver<ToDriver>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (peer, _) = listener.accept().await.unwrap();
+        let new = NewConnection {
+            connection: ConnectionId(1),
+            address,
+            direction: Direction::Outgoing,
+            peer_id: PeerId([0; 20]),
+            reserved: [0; 8],
+        };
+        let (driver, inbox) = inspect::channel("test: driver", 64);
+        let budget = Arc::new(DiskBudget::new());
+        (Link::open(Greeted { stream, new }, "test", &driver, budget), peer, inbox)
+    }
+
+    fn batch(count: usize) -> Outgoing {
+        let message = Message::Extended { id: 2, payload: Bytes::from_static(&[0; 16 * 1024]) };
+        Outgoing { control: vec![message; count], blocks: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_reads_nothing_is_given_up_before_much_waits_for_it() {
+        let (link, _peer, _inbox) = link().await;
+        let mut taken = 0;
+        while link.send(batch(1024)) {
+            taken += 1024;
+            tokio::task::yield_now().await;
+            // What the system's own buffers take comes on top.
+            assert!(taken < 2 * limits::OUTGOING_MESSAGES_MAX, "{taken} messages wait");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_reads_gets_every_message_however_many_there_are() {
+        let (link, mut peer, _inbox) = link().await;
+        let count = 200;
+        assert!(link.send(batch(count)));
+        let message_bytes = 4 + 2 + 16 * 1024;
+        let mut all = vec![0; count * message_bytes];
+        peer.read_exact(&mut all).await.unwrap();
+        assert!(all.chunks(message_bytes).all(|message| message[..6] == all[..6]));
+        assert_eq!(link.unsent.load(Ordering::Relaxed), 0);
     }
 }

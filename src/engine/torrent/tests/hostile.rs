@@ -1,0 +1,52 @@
+//! Peers that ask for more than anybody needs.
+
+use super::*;
+use crate::codec::extension::{self, Extension, ExtensionHandshake, MetadataMessage};
+use crate::contract::Untrusted;
+use crate::engine::io::{DiskError, DiskErrorKind};
+
+fn metadata_request(piece: u32) -> Message {
+    let payload = MetadataMessage::Request { piece }.encode().unwrap();
+    Message::Extended { id: Extension::UtMetadata.our_id(), payload }
+}
+
+/// A seed and a stranger who has said how it wants the metadata. The metadata is one block.
+fn seed_and_stranger() -> (World, usize, ConnectionId) {
+    let mut world = World::new(1, 100_000);
+    let (seed, stranger) = (world.add_seed(), world.add_leecher());
+    let connection = wire(seed, stranger);
+    world.connect(stranger, seed);
+    let said = ExtensionHandshake { ids: vec![(Extension::UtMetadata, 9)], ..ExtensionHandshake::default() };
+    let hello = Message::Extended { id: extension::HANDSHAKE_ID, payload: said.encode() };
+    world.wires.push_back((seed, Input::Messages { connection, messages: vec![hello] }));
+    (world, seed, connection)
+}
+
+#[test]
+fn a_peer_that_asks_for_the_metadata_over_and_over_is_sent_away() {
+    for piece in [0, u32::MAX] {
+        let (mut world, seed, connection) = seed_and_stranger();
+        let messages = vec![metadata_request(piece); limits::METADATA_ASKS_MAX as usize];
+        world.wires.push_back((seed, Input::Messages { connection, messages }));
+        world.settle();
+        assert!(world.nodes[seed].torrent.connections.contains_key(&connection), "so often is no offence");
+        let once_more = vec![metadata_request(piece)];
+        world.wires.push_back((seed, Input::Messages { connection, messages: once_more }));
+        world.settle();
+        assert!(!world.nodes[seed].torrent.connections.contains_key(&connection));
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_once_however_many_writes_it_fails() {
+    let mut world = World::new(1, 100_000);
+    let leecher = world.add_leecher();
+    let error = || DiskError { kind: DiskErrorKind::Full, message: Untrusted::new("no space; free some") };
+    world.settle();
+    (0..3).for_each(|_| world.nodes[leecher].torrent.disk_trouble(world.now, error()));
+    world.command(leecher, TorrentCommand::Announce);
+    world.settle();
+    let told =
+        world.nodes[leecher].events.iter().filter(|event| matches!(event, EventKind::DiskFailed { .. }));
+    assert_eq!(told.count(), 1);
+}
