@@ -462,32 +462,6 @@ fn rule_breakers_are_sent_away() {
 
 /// aria2 sends a bitfield in place of many `have`s.
 #[test]
-fn a_later_bitfield_adds_pieces_and_only_endless_ones_are_a_breach() {
-    let mut world = World::new(1, 1_000_000);
-    let (peer, us) = (world.add_leecher(), world.add_leecher());
-    world.connect(us, peer);
-    // The peer's end is this test.
-    world.wires.pop_back();
-    world.run(Duration::from_millis(1));
-    let connection = wire(us, peer);
-    let mut bits = crate::engine::bits::Bits::empty(world.payload.info.piece_count());
-    for piece in [1, 3].map(PieceIndex) {
-        bits.set(piece, true);
-        let messages = vec![Message::Bitfield(Bytes::from(bits.to_wire()))];
-        world.wires.push_back((us, Input::Messages { connection, messages }));
-        world.run(Duration::from_millis(1));
-        assert!(world.nodes[us].torrent.connections[&connection].have.has(piece));
-    }
-    let messages = vec![Message::HaveNone; limits::STALE_BITFIELDS_MAX as usize];
-    world.wires.push_back((us, Input::Messages { connection, messages }));
-    world.run(Duration::from_millis(1));
-    assert_eq!(world.nodes[us].torrent.connections[&connection].have.count(), 2, "nothing is taken back");
-    world.wires.push_back((us, Input::Messages { connection, messages: vec![Message::HaveNone] }));
-    world.run(Duration::from_millis(1));
-    assert!(world.nodes[us].torrent.connections.is_empty());
-}
-
-#[test]
 fn a_paused_torrents_next_deadline_is_not_in_the_past() {
     let mut world = World::new(1, 100_000);
     let leecher = world.add_leecher();
