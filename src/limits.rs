@@ -408,6 +408,10 @@ pub const BLOCKS_PER_WRITE: usize = 16;
 
 // ---- drivers -----------------------------------------------------------------------------------------------------
 
+/// Messages of one peer in one input. A read holds 50,000 of the shortest: as values they are ten times as long, and a turn
+/// over 64 such inputs would take seconds.
+pub const MESSAGES_PER_INPUT_MAX: usize = 1024;
+
 /// Inputs that wait for one torrent. Each may be a read's worth of blocks, so this is 64 MiB at most; senders wait when
 /// it is full, the owner never.
 pub const DRIVER_QUEUE: usize = 256;

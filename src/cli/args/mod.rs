@@ -16,7 +16,7 @@ pub use values::{FileLevel, Limit, duration_s, file_level, priority_changes, rat
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "unchoke", version, about, long_about = None, disable_help_subcommand = true)]
+#[command(name = "unchoke", version, about, long_about = None)]
 #[command(
     after_help = "A SRC is a .torrent file, an http(s) URL of one, a magnet link, or a bare info-hash.\n\
     Without a command the terminal UI opens on the saved torrents, each SRC added.\n\

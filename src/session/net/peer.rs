@@ -114,24 +114,45 @@ async fn read_until_error(
             Ok(_) => {}
             Err(error) => return format!("reading failed: {error}"),
         }
-        let mut messages = Vec::new();
-        let broken = loop {
-            match framer.next_message() {
-                Ok(Some(message)) => messages.push(message),
-                Ok(None) => break None,
-                Err(error) => break Some(error.to_string()),
+        let mut rest = Rest::More;
+        while let Rest::More = rest {
+            let messages;
+            (messages, rest) = next_batch(&mut framer);
+            if messages.is_empty() {
+                break;
             }
-        };
-        if !messages.is_empty() {
             let batch = ToDriver::Input(Input::Messages { connection, messages });
             if driver.send(batch).await.is_err() {
                 return "the torrent is gone".to_owned();
             }
         }
-        if let Some(violation) = broken {
+        if let Rest::Broken(violation) = rest {
             return violation;
         }
     }
+}
+
+/// What is left in a framer after a batch.
+enum Rest {
+    /// Perhaps more messages.
+    More,
+    /// None until more bytes come.
+    Dry,
+    /// Nothing of use: the rule that the peer broke.
+    Broken(String),
+}
+
+/// The next messages of what was read, a bounded number.
+fn next_batch(framer: &mut Framer) -> (Vec<Message>, Rest) {
+    let mut messages = Vec::new();
+    while messages.len() < limits::MESSAGES_PER_INPUT_MAX {
+        match framer.next_message() {
+            Ok(Some(message)) => messages.push(message),
+            Ok(None) => return (messages, Rest::Dry),
+            Err(error) => return (messages, Rest::Broken(error.to_string())),
+        }
+    }
+    (messages, Rest::More)
 }
 
 async fn write(mut writer: Writer, connection: ConnectionId, driver: inspect::Sender<ToDriver>) {
@@ -248,6 +269,27 @@ mod tests {
     fn batch(count: usize) -> Outgoing {
         let message = Message::Extended { id: 2, payload: Bytes::from_static(&[0; 16 * 1024]) };
         Outgoing { control: vec![message; count], blocks: Vec::new() }
+    }
+
+    #[test]
+    fn a_read_full_of_small_messages_is_handed_over_in_parts() {
+        let mut framer = Framer::new();
+        let count = 2 * limits::MESSAGES_PER_INPUT_MAX + 1;
+        let buffer = framer.read_buffer();
+        (0..count).for_each(|_| Message::Interested.encode(buffer));
+        buffer.extend_from_slice(&u32::MAX.to_be_bytes());
+        let mut lengths = Vec::new();
+        let violation = loop {
+            let (messages, rest) = next_batch(&mut framer);
+            lengths.push(messages.len());
+            match rest {
+                Rest::More => {}
+                Rest::Dry => panic!("the stream is broken"),
+                Rest::Broken(violation) => break violation,
+            }
+        };
+        assert_eq!(lengths, [limits::MESSAGES_PER_INPUT_MAX, limits::MESSAGES_PER_INPUT_MAX, 1]);
+        assert!(violation.contains("4294967295"), "{violation}");
     }
 
     #[tokio::test]
