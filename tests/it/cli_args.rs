@@ -134,3 +134,10 @@ fn options_that_ask_for_what_is_not_there_are_told() {
         assert!(matches!(told(line)[..], [Unavailable::Warn(_)]), "{line}");
     }
 }
+
+#[test]
+fn help_is_a_command_too() {
+    for line in ["help", "help download", "help ctl", "--help"] {
+        assert_eq!(read(line).unwrap_err().kind(), ErrorKind::DisplayHelp, "{line}");
+    }
+}
