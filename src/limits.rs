@@ -410,7 +410,11 @@ pub const BLOCKS_PER_WRITE: usize = 16;
 
 /// Messages of one peer in one input. A read holds 50,000 of the shortest: as values they are ten times as long, and a turn
 /// over 64 such inputs would take seconds.
-pub const MESSAGES_PER_INPUT_MAX: usize = 1024;
+pub const MESSAGES_PER_INPUT_MAX: usize = 256;
+
+/// Inputs of one peer that wait for its torrent: two reads' worth of blocks under way. A peer that floods us waits for its
+/// own inputs, and the others' wait behind few of them.
+pub const PEER_INPUTS_MAX: usize = 4;
 
 /// Inputs that wait for one torrent. Each may be a read's worth of blocks, so this is 64 MiB at most; senders wait when
 /// it is full, the owner never.

@@ -146,6 +146,7 @@ impl Fetching {
     fn take(&mut self, said: ToDriver, answers: &mut Vec<PendingAnswer>) {
         let now = self.outside.shared.clock.now();
         match said {
+            ToDriver::Heard(heard) => self.fetch.handle(now, heard.input()),
             ToDriver::Input(input) => {
                 if let Input::Closed { connection, .. } = &input {
                     self.outside.close(*connection);

@@ -42,6 +42,8 @@ use pictures::Pictures;
 pub(in crate::session) enum ToDriver {
     /// Something happened to the torrent.
     Input(Input),
+    /// A peer said something.
+    Heard(Heard),
     /// A connection is up.
     Greeted(Greeted),
     /// Somebody asks; the answer comes after the turn that this is part of.
@@ -54,6 +56,25 @@ pub(in crate::session) enum ToDriver {
     DiskNotice(DiskError),
     /// Said to a magnet whose metadata is not here yet, or was just found.
     Fetch(FetchProgress),
+}
+
+/// What a peer said. While it waits it takes one of that peer's places.
+#[derive(Debug)]
+pub(in crate::session) struct Heard {
+    input: Input,
+    place: inspect::Permit,
+}
+
+impl Heard {
+    pub(in crate::session) fn new(input: Input, place: inspect::Permit) -> Self {
+        Self { input, place }
+    }
+
+    /// Takes it; the place is free again.
+    fn input(self) -> Input {
+        drop(self.place);
+        self.input
+    }
 }
 
 /// Whether a torrent's detail is published.
@@ -189,6 +210,7 @@ impl Driver {
     fn take(&mut self, now: Time, said: ToDriver, answers: &mut Vec<PendingAnswer>) -> &'static str {
         match said {
             ToDriver::Input(input) => self.take_input(now, input),
+            ToDriver::Heard(heard) => self.take_input(now, heard.input()),
             ToDriver::Greeted(greeted) => {
                 let new = self.outside.open(greeted);
                 self.take_input(now, Input::Connected(new))

@@ -16,7 +16,7 @@ use crate::engine::io::Input;
 use crate::inspect;
 use crate::limits;
 use crate::session::disk::DiskBudget;
-use crate::session::driver::ToDriver;
+use crate::session::driver::{Heard, ToDriver};
 use crate::transport::Framer;
 use crate::units::{ConnectionId, PieceIndex};
 
@@ -107,6 +107,7 @@ async fn read_until_error(
     budget: &DiskBudget,
 ) -> String {
     let mut framer = Framer::new();
+    let places = inspect::Semaphore::new("inputs of a peer", limits::PEER_INPUTS_MAX);
     loop {
         budget.wait_for_room().await;
         match half.read_buf(framer.read_buffer()).await {
@@ -121,7 +122,8 @@ async fn read_until_error(
             if messages.is_empty() {
                 break;
             }
-            let batch = ToDriver::Input(Input::Messages { connection, messages });
+            let place = places.acquire().await;
+            let batch = ToDriver::Heard(Heard::new(Input::Messages { connection, messages }, place));
             if driver.send(batch).await.is_err() {
                 return "the torrent is gone".to_owned();
             }
@@ -302,6 +304,26 @@ mod tests {
             // What the system's own buffers take comes on top.
             assert!(taken < 2 * limits::OUTGOING_MESSAGES_MAX, "{taken} messages wait");
         }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_one_peer_leaves_the_owners_queue_to_others() {
+        let (_link, mut peer, mut inbox) = link().await;
+        let mut flood = BytesMut::new();
+        let batches = limits::PEER_INPUTS_MAX + 2;
+        (0..batches * limits::MESSAGES_PER_INPUT_MAX).for_each(|_| Message::Interested.encode(&mut flood));
+        peer.write_all(&flood).await.unwrap();
+        let mut waiting = Vec::new();
+        while waiting.len() < limits::PEER_INPUTS_MAX {
+            waiting.push(inbox.recv().await.unwrap());
+        }
+        // The reader runs on this thread: once it has had its turns, more would be here.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(inbox.try_recv().is_err(), "none comes while these wait");
+        drop(waiting);
+        assert!(matches!(inbox.recv().await, Some(ToDriver::Heard(_))), "then the rest does");
     }
 
     #[tokio::test]
