@@ -82,7 +82,7 @@ impl Bans {
         if contributors.len() == 1 && blocks.len() == of {
             return self.ban(contributors);
         }
-        if self.evidence.len() < limits::SUSPECT_PIECES_MAX {
+        if self.is_suspect(piece) || self.evidence.len() < limits::SUSPECT_PIECES_MAX {
             let salt = self.salt;
             let seen = self.evidence.entry(piece).or_default();
             seen.truncate(limits::EVIDENCE_BLOCKS_MAX.saturating_sub(blocks.len()));

@@ -37,9 +37,9 @@ impl Choker {
         self.optimistic
     }
 
-    /// Whether a peer that has just become interested may be unchoked at once.
-    pub(in crate::engine) fn has_free_slot(candidates: &[Candidate]) -> bool {
-        candidates.iter().filter(|peer| peer.unchoked && peer.interested).count() < limits::UPLOAD_SLOTS
+    /// Whether a peer that has just become interested may be unchoked at once, where so many take from us already.
+    pub(in crate::engine) fn has_free_slot(served: usize) -> bool {
+        served < limits::UPLOAD_SLOTS
     }
 
     /// If a round is due: the connections that are to be unchoked; all others are to be choked.

@@ -36,10 +36,11 @@ impl Checks {
 
 impl Torrent {
     pub(super) fn recheck(&mut self, now: Time) {
+        // All at once: looking through every connection for each piece would take seconds in a large torrent.
+        self.release_all_requests(now);
         for piece in (0..self.info.piece_count()).map(PieceIndex) {
             let state = self.pieces.state(piece);
             if !matches!(state, PieceState::Storing | PieceState::Checking) {
-                self.cancel_requests_for(now, piece);
                 self.pieces.set_state(piece, PieceState::Checking);
                 self.checks.waiting.push_back(piece);
             }

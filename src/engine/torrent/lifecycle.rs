@@ -71,7 +71,7 @@ impl Torrent {
                 self.trackers.start(now);
                 self.storing.mark_dirty(now);
             }
-            Phase::DiskTrouble { .. } => self.try_disk_again(),
+            Phase::DiskTrouble { .. } => self.phase = Phase::Running,
             Phase::Running | Phase::Stopping { .. } | Phase::Stopped => {}
         }
     }
@@ -83,6 +83,8 @@ impl Torrent {
         self.storing.paused_by_user = self.phase == Phase::Paused;
         self.storing.peers_at_stop = self.known.for_resume();
         self.phase = Phase::Stopping { since: now, saved: false };
+        // A record that is being saved was made before the stop: it is not the last one.
+        self.storing.mark_dirty(now);
         self.close_all(now, "stopped");
         self.trackers.stop(now);
         self.write_all_partials();
@@ -101,9 +103,11 @@ impl Torrent {
         }
     }
 
-    fn try_disk_again(&mut self) {
-        self.phase = Phase::Running;
-        self.store_whole_partials();
+    /// Requests and stores again when the wait after a disk error is over.
+    pub(super) fn retry_disk(&mut self, now: Time) {
+        if self.disk_retry_at().is_some_and(|at| at <= now) {
+            self.phase = Phase::Running;
+        }
     }
 
     pub(super) fn disk_retry_at(&self) -> Option<Time> {
@@ -130,11 +134,8 @@ impl Torrent {
         }
     }
 
-    /// Tries the disk again when its time has come; tells a change of state once.
+    /// Tells a change of state once, and does what follows from being done.
     pub(super) fn tell_state(&mut self, now: Time) {
-        if self.disk_retry_at().is_some_and(|at| at <= now) {
-            self.try_disk_again();
-        }
         let to = self.state();
         let from = self.told_state;
         if from == to || matches!(self.phase, Phase::Stopping { .. } | Phase::Stopped) {

@@ -176,14 +176,8 @@ impl Torrent {
             self.pieces.with_partial(piece, |partial| partial.arrived(index, data, address, holder));
         match arrival {
             Arrival::Duplicate => self.totals.wasted_bytes += bytes,
-            Arrival::Taken { other_holders, whole } => {
-                if other_holders > 0 {
-                    self.cancel_elsewhere(now, id, piece, index);
-                }
-                if whole && self.phase.requests() {
-                    self.store_piece(piece);
-                }
-            }
+            Arrival::Taken { other_holders: 0 } => {}
+            Arrival::Taken { other_holders: _ } => self.cancel_elsewhere(now, id, piece, index),
         }
         Ok(())
     }

@@ -85,7 +85,7 @@ struct Totals {
 struct Allowance {
     up_bytes: Option<u64>,
     down_bytes: Option<u64>,
-    /// Something waits for a grant; said once per grant.
+    /// Something waits for a grant; said at the end of each turn that met the limit.
     wants_up: bool,
     wants_down: bool,
 }
@@ -150,6 +150,8 @@ impl Torrent {
 
     /// Derives from state everything that is to be done. Called once after the inputs of a turn.
     pub fn end_turn(&mut self, now: Time) {
+        self.retry_disk(now);
+        self.store_whole_partials();
         self.housekeeping(now);
         if self.phase.transfers() {
             self.call_peers(now);

@@ -44,8 +44,6 @@ pub(in crate::engine) enum Arrival {
     Taken {
         /// Other peers that are asked for it too.
         other_holders: u8,
-        /// All blocks are here now.
-        whole: bool,
     },
     /// Here already.
     Duplicate,
@@ -148,7 +146,7 @@ impl Partial {
         }
     }
 
-    /// A block came. `was_requested`: this peer was counted among its holders.
+    /// A block came, from a peer that was asked for it or had been.
     pub(in crate::engine) fn arrived(
         &mut self,
         block: BlockIndex,
@@ -172,7 +170,7 @@ impl Partial {
         };
         self.memory_bytes += data.len() as u64;
         *slot = Block::Memory { data, from };
-        Arrival::Taken { other_holders, whole: self.free == 0 && self.requested == 0 }
+        Arrival::Taken { other_holders }
     }
 
     /// Takes the blocks in memory for writing; they stay readable until written.

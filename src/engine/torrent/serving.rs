@@ -5,8 +5,10 @@ use bytes::Bytes;
 use super::Torrent;
 use super::messages::Violation;
 use crate::codec::peer::{BlockRequest, Message};
+use crate::contract::EventKind;
 use crate::engine::io::{DiskError, DiskErrorKind, Effect};
 use crate::engine::peers::choker::{Candidate, Choker};
+use crate::engine::peers::connection::Connection;
 use crate::engine::peers::upload::Queued;
 use crate::limits;
 use crate::units::{ConnectionId, Time};
@@ -15,8 +17,11 @@ impl Torrent {
     pub(super) fn interested(&mut self, now: Time, id: ConnectionId) -> Result<(), Violation> {
         let Some(peer) = self.connections.get_mut(&id) else { return Ok(()) };
         peer.peer_interested = true;
-        if peer.am_choking && Choker::has_free_slot(&self.choke_candidates(now)) {
-            self.unchoke(now, id);
+        if peer.am_choking {
+            let served = self.connections.values().filter(|peer| peer.peer_interested && !peer.am_choking);
+            if Choker::has_free_slot(served.count()) {
+                self.unchoke(now, id);
+            }
         }
         Ok(())
     }
@@ -39,7 +44,7 @@ impl Torrent {
 
     fn choke_candidates(&self, now: Time) -> Vec<Candidate> {
         let seeding = self.pieces.is_finished();
-        let candidate = |peer: &crate::engine::peers::connection::Connection| Candidate {
+        let candidate = |peer: &Connection| Candidate {
             connection: peer.id,
             interested: peer.peer_interested,
             unchoked: !peer.am_choking,
@@ -175,7 +180,7 @@ impl Torrent {
         }
         match error.kind {
             DiskErrorKind::Missing => {
-                self.notify(crate::contract::EventKind::DiskFailed { message: error.message });
+                self.notify(EventKind::DiskFailed { message: error.message });
             }
             DiskErrorKind::Full | DiskErrorKind::Denied | DiskErrorKind::Other => {
                 self.disk_trouble(now, error);

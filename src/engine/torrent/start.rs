@@ -218,17 +218,8 @@ impl Torrent {
         .begun(now, origin)
     }
 
-    /// The first state is known without an event; pieces whose blocks are all on disk are stored.
+    /// The first state is known without an event.
     fn begun(mut self, now: Time, origin: Origin) -> Self {
-        let whole: Vec<PieceIndex> = self
-            .pieces
-            .partials()
-            .filter(|(_, partial)| partial.is_whole())
-            .map(|(piece, _)| piece)
-            .collect();
-        for piece in whole {
-            self.store_piece(piece);
-        }
         if self.is_done() && self.when_complete == WhenComplete::Pause {
             self.pause(now);
         }

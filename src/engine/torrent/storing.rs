@@ -45,7 +45,12 @@ impl Storing {
 
     /// Whether nothing is on its way to the disk.
     pub(super) fn is_idle(&self) -> bool {
-        self.pieces.is_empty() && self.spilling.is_empty() && !self.saving
+        self.is_written() && !self.saving
+    }
+
+    /// Whether no payload is on its way to the disk.
+    fn is_written(&self) -> bool {
+        self.pieces.is_empty() && self.spilling.is_empty()
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -55,7 +60,7 @@ impl Storing {
 
 impl Torrent {
     /// All blocks of a piece are here: off it goes.
-    pub(super) fn store_piece(&mut self, piece: PieceIndex) {
+    fn store_piece(&mut self, piece: PieceIndex) {
         self.pieces.set_state(piece, PieceState::Storing);
         let sent = self.pieces.take_partial(piece).map(Partial::into_sent_blocks).unwrap_or_default();
         let blocks = sent.iter().map(|block| (block.begin, block.data.clone())).collect();
@@ -116,14 +121,13 @@ impl Torrent {
         self.storing.save_at.filter(|_| !self.storing.saving && !matches!(self.phase, Phase::Stopped))
     }
 
-    /// Writes out what takes too much memory; stores whole pieces that the disk refused before; saves when due.
+    /// Writes out what takes too much memory; saves when due.
     pub(super) fn spill_and_save(&mut self, now: Time) {
         if self.phase.requests() {
             self.spill_over_budget();
         }
         let stopping = matches!(self.phase, Phase::Stopping { saved: false, .. });
-        let due = self.storing.save_at.is_some_and(|at| at <= now)
-            || (stopping && self.storing.pieces.is_empty() && self.storing.spilling.is_empty());
+        let due = self.storing.save_at.is_some_and(|at| at <= now) || (stopping && self.storing.is_written());
         if !due || self.storing.saving {
             return;
         }
@@ -143,7 +147,7 @@ impl Torrent {
             return;
         }
         self.storing.saving = false;
-        let clean = self.storing.dirty_since.is_none();
+        let clean = self.storing.dirty_since.is_none() && self.storing.is_written();
         if let Phase::Stopping { saved, .. } = &mut self.phase {
             *saved = clean || result.is_err();
         }
@@ -184,13 +188,15 @@ impl Torrent {
         }
     }
 
-    /// Stores the pieces that the disk refused before.
+    /// Stores every piece whose blocks are all here, whatever brought the last one or refused the piece before.
     pub(super) fn store_whole_partials(&mut self) {
-        let ready = |state| state == PieceState::Missing;
+        if !self.phase.requests() {
+            return;
+        }
         let whole: Vec<PieceIndex> = self
             .pieces
             .partials()
-            .filter(|(piece, partial)| partial.is_whole() && ready(self.pieces.state(*piece)))
+            .filter(|(piece, partial)| partial.is_whole() && self.pieces.state(*piece) == PieceState::Missing)
             .map(|(piece, _)| piece)
             .collect();
         for piece in whole {

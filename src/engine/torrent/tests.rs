@@ -11,12 +11,13 @@ use sha1::{Digest, Sha1};
 use super::*;
 use crate::codec::peer::{BlockRequest, Message};
 use crate::contract::{Direction, PeerSource, Priority};
-use crate::engine::io::{HashOutcome, NewConnection, ResumeRecord};
+use crate::engine::io::{DiskError, DiskErrorKind, HashOutcome, NewConnection, ResumeRecord};
 use crate::limits::{self, BLOCK_BYTES};
 use crate::metainfo;
 use crate::units::{FileIndex, PieceIndex};
 
 mod hostile;
+mod storing;
 
 const PIECE_BYTES: u32 = 4 * BLOCK_BYTES;
 
@@ -57,6 +58,10 @@ struct Node {
     lies: bool,
     /// Takes requests and never answers them.
     mute: bool,
+    /// Refuses to store.
+    disk_full: bool,
+    /// Saves a record and does not say so.
+    saves_hang: bool,
     events: Vec<EventKind>,
     saved: Option<ResumeRecord>,
     blocks_received: u64,
@@ -116,6 +121,8 @@ impl World {
             disk: BTreeMap::new(),
             lies: false,
             mute: false,
+            disk_full: false,
+            saves_hang: false,
             events: Vec::new(),
             saved: None,
             blocks_received: 0,
@@ -223,7 +230,9 @@ impl World {
             Effect::ReadBlocks { connection, range } => self.read(node, connection, range),
             Effect::SaveResume { generation, record } => {
                 self.nodes[node].saved = Some(*record);
-                self.wires.push_back((node, Input::ResumeSaved { generation, result: Ok(()) }));
+                if !self.nodes[node].saves_hang {
+                    self.wires.push_back((node, Input::ResumeSaved { generation, result: Ok(()) }));
+                }
             }
             Effect::Notify(event) => self.nodes[node].events.push(event),
             Effect::Announce { .. } | Effect::Scrape { .. } | Effect::WantGrant { .. } | Effect::Stopped => {}
@@ -241,6 +250,12 @@ impl World {
     }
 
     fn store(&mut self, node: usize, piece: PieceIndex, blocks: &[(u32, Bytes)]) {
+        if self.nodes[node].disk_full {
+            let error =
+                DiskError { kind: DiskErrorKind::Full, message: crate::contract::Untrusted::new("no space") };
+            self.wires.push_back((node, Input::StoreFailed { piece, error }));
+            return;
+        }
         let right = self.payload.range(piece, 0, self.payload.info.piece_bytes(piece));
         let mut whole = vec![0; right.len()];
         let spilled = self.nodes[node].disk.range((piece, 0)..(piece, u32::MAX));

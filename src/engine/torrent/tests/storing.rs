@@ -1,0 +1,50 @@
+//! What reaches the disk and the record when the disk refuses, or a stop comes at a bad moment.
+
+use super::*;
+
+/// The disk refuses, the user pauses, makes room and goes on: what was in memory all the while is written then.
+#[test]
+fn a_piece_that_the_disk_refused_is_stored_when_a_pause_ends() {
+    let mut world = World::new(1, 1_000_000);
+    let (seed, leecher) = (world.add_seed(), world.add_leecher());
+    world.nodes[leecher].disk_full = true;
+    world.connect(leecher, seed);
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.nodes[leecher].torrent.state(), TorrentState::Error);
+    world.command(leecher, TorrentCommand::Pause);
+    world.run(Duration::from_secs(1));
+    world.nodes[leecher].disk_full = false;
+    world.command(leecher, TorrentCommand::Resume);
+    world.connect(leecher, seed);
+    world.run(Duration::from_secs(10));
+    assert_eq!(world.nodes[leecher].torrent.state(), TorrentState::Seeding);
+    assert_eq!(world.nodes[leecher].blocks_received, world.blocks());
+}
+
+/// A save that is under way when the stop comes must not be taken for the last one.
+#[test]
+fn a_stop_during_a_save_saves_once_more() {
+    let mut world = World::new(1, 3_000_000);
+    let (seed, leecher) = (world.add_seed(), world.add_leecher());
+    let grant =
+        |blocks: u64| Input::Granted { up_bytes: None, down_bytes: Some(u64::from(BLOCK_BYTES) * blocks) };
+    world.wires.push_back((leecher, grant(4)));
+    world.connect(leecher, seed);
+    world.nodes[leecher].saves_hang = true;
+    world.run(limits::SAVE_INTERVAL * 2);
+    assert!(world.nodes[leecher].saved.is_some());
+    // It completes no piece, so nothing but the stop calls for another record.
+    world.wires.push_back((leecher, grant(1)));
+    world.run(Duration::from_millis(100));
+    world.nodes[leecher].saves_hang = false;
+    let generation = 1;
+    world.command(leecher, TorrentCommand::Stop);
+    world.wires.push_back((leecher, Input::ResumeSaved { generation, result: Ok(()) }));
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.nodes[leecher].torrent.phase, Phase::Stopped);
+    let record = world.nodes[leecher].saved.clone().unwrap();
+    let ones = |bits: &[u8]| bits.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>();
+    let partial: u64 = record.partial.iter().map(|(_, bits)| ones(bits)).sum();
+    let claimed = ones(&record.have) * u64::from(PIECE_BYTES / BLOCK_BYTES) + partial;
+    assert_eq!((world.nodes[leecher].blocks_received, claimed), (5, 5));
+}
