@@ -8,7 +8,7 @@ use crate::session::disk::PieceWork;
 use crate::session::net::OutgoingBlock;
 
 impl Driver {
-    /// Performs all effects of a turn.
+    /// Performs what the torrent wants done; what goes to peers is handed over by `Outside::flush`.
     pub(super) fn perform_effects(&mut self) {
         while let Some(effect) = self.torrent.poll_effect() {
             match effect {
@@ -32,8 +32,6 @@ impl Driver {
                 Effect::Stopped => self.stopped = true,
             }
         }
-        let now = self.outside.shared.clock.now();
-        self.outside.flush().into_iter().for_each(|gone| self.torrent.handle(now, gone));
     }
 
     fn want_grant(&self, up: bool, down: bool) {

@@ -193,16 +193,28 @@ impl Driver {
             slowest.consider(kind, before, self.outside.shared.clock.now());
         }
         let now = self.outside.shared.clock.now();
-        self.torrent.end_turn(now);
-        slowest.consider("planning", now, self.outside.shared.clock.now());
         self.submit_waiting();
-        self.perform_effects();
+        self.plan(now);
+        slowest.consider("planning", now, self.outside.shared.clock.now());
         self.publish(now);
         answers.into_iter().for_each(|answer| self.answer(answer));
         let took = self.outside.shared.clock.now().since(began);
         if took >= limits::TURN_SLOW {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             self.tell(EventKind::SlowTurn { millis, input: slowest.kind.to_owned() });
+        }
+    }
+
+    /// Plans and performs. A peer that turns out not to read is sent away, and the plan made again without it.
+    fn plan(&mut self, now: Time) {
+        loop {
+            self.torrent.end_turn(now);
+            self.perform_effects();
+            let gone = self.outside.flush();
+            if gone.is_empty() {
+                return;
+            }
+            gone.into_iter().for_each(|closed| self.torrent.handle(now, closed));
         }
     }
 
