@@ -1,6 +1,6 @@
 //! The task that owns the shared budget and hands out its grants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -25,10 +25,14 @@ pub(in crate::session) enum ToBudget {
     Limits(Option<Rate>, Option<Rate>),
 }
 
+type Drivers = BTreeMap<TorrentId, inspect::Sender<ToDriver>>;
+
 /// Runs until nobody can ask any more.
 pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, clock: Clock) {
     let mut budget = Budget::default();
-    let mut torrents: BTreeMap<TorrentId, inspect::Sender<ToDriver>> = BTreeMap::new();
+    let mut torrents = Drivers::new();
+    // Torrents whose queue was full when the limits changed: until they hear of it they go by the old ones.
+    let mut uninformed: BTreeSet<TorrentId> = BTreeSet::new();
     let mut ticks = interval(limits::GRANT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -46,12 +50,12 @@ pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, cloc
                 Some(ToBudget::Wants(torrent, flow)) => budget.wants(torrent, flow),
                 Some(ToBudget::Limits(down, up)) => {
                     budget.set_limits(clock.now(), down, up);
-                    for (torrent, driver) in &torrents {
-                        send(driver, budget.opening(*torrent));
-                    }
+                    uninformed.extend(torrents.keys());
+                    uninformed.retain(|torrent| !inform(&budget, &torrents, *torrent));
                 }
             },
-            _ = ticks.tick(), if budget.is_waited_for() => {
+            _ = ticks.tick(), if budget.is_waited_for() || !uninformed.is_empty() => {
+                uninformed.retain(|torrent| !inform(&budget, &torrents, *torrent));
                 for grant in budget.grants(clock.now()) {
                     if let Some(driver) = torrents.get(&grant.torrent) && !send(driver, grant) {
                         // Its queue is full: it asks again in its own name, as nobody else would.
@@ -64,6 +68,11 @@ pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, cloc
     }
 }
 
+/// Tells a torrent under which limits it is now; false where its queue is full.
+fn inform(budget: &Budget, torrents: &Drivers, torrent: TorrentId) -> bool {
+    torrents.get(&torrent).is_none_or(|driver| send(driver, budget.opening(torrent)))
+}
+
 /// Hands a grant over without waiting; false where the torrent's queue is full.
 fn send(driver: &inspect::Sender<ToDriver>, grant: Grant) -> bool {
     let Grant { torrent: _, up_bytes, down_bytes } = grant;
@@ -71,4 +80,27 @@ fn send(driver: &inspect::Sender<ToDriver>, grant: Grant) -> bool {
         driver.try_send(ToDriver::Input(Input::Granted { up_bytes, down_bytes })),
         Err(inspect::TrySendError::Full(_))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_torrent_too_busy_to_hear_of_a_limit_is_told_when_it_has_room() {
+        let (budget, inbox) = inspect::channel("test: to the budget", 4);
+        inspect::spawn("test: budget", run(inbox, Clock::start())).detach();
+        let (driver, mut inputs) = inspect::channel("test: inputs of a torrent", 1);
+        budget.send(ToBudget::Begin(TorrentId([1; 20]), driver)).await.unwrap();
+        budget.send(ToBudget::Limits(Some(Rate(1)), None)).await.unwrap();
+        // The budget hears of both before this task runs again: the opening grant fills the queue.
+        let mut granted = Vec::new();
+        for _ in 0..2 {
+            match inputs.recv().await {
+                Some(ToDriver::Input(Input::Granted { down_bytes, .. })) => granted.push(down_bytes),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(granted, [None, Some(0)]);
+    }
 }
