@@ -251,6 +251,9 @@ pub const KNOWN_PEERS_MAX: usize = 3000;
 /// Addresses of one torrent being called at a time.
 pub const HALF_OPEN_MAX: u32 = 50;
 
+/// A connection is left alone for this long before it must be of use to one side to keep its place in a full torrent.
+pub const NEWCOMER_GRACE: Duration = Duration::from_secs(10);
+
 /// Two connections to one peer within this time come from calling each other at once.
 pub const CROSSED_CALLS: Duration = Duration::from_secs(10);
 

@@ -64,6 +64,16 @@ impl Running {
     }
 }
 
+/// Limits set by hand in an earlier run go on where the list does, unless this run names others.
+fn with_saved_limits(settings: Settings, store: &mut Store) -> Result<Settings, StoreError> {
+    if settings.restore == Restore::Nothing {
+        return Ok(settings);
+    }
+    let saved = store.load_limits()?;
+    let (down_limit, up_limit) = (settings.down_limit.or(saved.down), settings.up_limit.or(saved.up));
+    Ok(Settings { down_limit, up_limit, ..settings })
+}
+
 /// Starts an engine.
 pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> {
     let lock = StateDirLock::acquire(&settings.state_dir)?;
@@ -72,6 +82,7 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
         listeners.first().map(TcpListener::local_addr).transpose()?.map_or(0, |address| address.port());
     let mut store = Store::open(lock.dir())?;
     let (stored, damaged) = store.load_all()?;
+    let settings = with_saved_limits(settings, &mut store)?;
     let (handle, ends) = Handle::new(listen_port);
     let clock = Clock::start();
     let (budget, budget_inbox) = inspect::channel("what the budget is told", limits::BUDGET_QUEUE);

@@ -185,6 +185,28 @@ async fn what_cannot_be_added_leaves_the_list_and_the_disk_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn adding_again_elsewhere_does_not_move_the_torrent_and_limits_outlive_the_run() {
+    let (folder, seed, running, _) = seed().await;
+    let limit = Some(unchoke::units::Rate(123_456));
+    seed.request(Command::SetLimits { down: None, up: limit }).await.unwrap();
+    let elsewhere = AddRequest { save_dir: Some(folder.path().join("elsewhere")), ..request(vec![]) };
+    let answer = seed.request(Command::Add(Box::new(elsewhere))).await.unwrap();
+    assert!(matches!(answer, Answer::Added { already: true, .. }));
+    end(seed, running).await;
+    let (again, running) = engine(folder.path()).await;
+    let Answer::Added { torrent, .. } = again.request(Command::Add(Box::new(request(vec![])))).await.unwrap()
+    else {
+        panic!("not added");
+    };
+    reach(&again, torrent, TorrentState::Seeding).await;
+    match again.request(Command::Status).await.unwrap() {
+        Answer::Status { engine, .. } => assert_eq!(engine.up_limit, limit),
+        other => panic!("{other:?}"),
+    }
+    end(again, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rate_limits_hold() {
     let (_seed_folder, seed, seed_running, address) = seed().await;
     seed.request(Command::SetLimits { down: None, up: Some(unchoke::units::Rate(400_000)) }).await.unwrap();

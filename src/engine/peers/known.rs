@@ -191,8 +191,9 @@ impl KnownPeers {
         self.due = None;
         self.calling = 0;
         for known in self.peers.values_mut() {
-            if matches!(known.standing, Standing::Calling | Standing::Connected) {
-                known.standing = Standing::Idle(now);
+            if known.standing != Standing::Never {
+                // It was us who hung up: nobody's failure, and nothing to back off from.
+                *known = Known { fails: 0, standing: Standing::Idle(now), ..*known };
             }
         }
     }
@@ -305,6 +306,19 @@ mod tests {
         assert_eq!(known.count(), 1);
         assert_eq!(known.source(address(2)), PeerSource::Manual);
         assert_eq!(known.calling(), 0);
+    }
+
+    #[test]
+    fn after_a_pause_everyone_is_called_at_once() {
+        let mut known = KnownPeers::default();
+        known.found(Time::ZERO, PeerSource::Tracker, &[address(1)]);
+        assert!(known.next_call(Time::ZERO, Seeds::Call, |_| true).is_some());
+        known.connected(address(1));
+        known.disconnected(Time::ZERO, address(1), Usefulness::Useful);
+        let soon = Time::ZERO + Duration::from_secs(2);
+        assert!(known.next_call(soon, Seeds::Call, |_| true).is_none(), "it backs off");
+        known.end_all_calls(soon);
+        assert_eq!(known.next_call(soon, Seeds::Call, |_| true), Some(address(1)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Torrent, WhenComplete};
 use crate::contract::{Blocked, EventKind, TorrentState};
 use crate::engine::io::{DiskError, Effect};
+use crate::engine::peers::rate::RateMeter;
 use crate::limits;
 use crate::units::Time;
 
@@ -59,6 +60,8 @@ impl Torrent {
         if matches!(self.phase, Phase::Running | Phase::DiskTrouble { .. }) {
             self.phase = Phase::Paused;
             self.close_all(now, "paused");
+            self.down = RateMeter::default();
+            self.up = RateMeter::default();
             self.trackers.stop(now);
             self.storing.mark_dirty(now);
         }
@@ -150,6 +153,7 @@ impl Torrent {
             if from == TorrentState::Downloading {
                 self.notify(EventKind::Completed);
             }
+            self.down = RateMeter::default();
             self.storing.save_soon(now);
             if self.when_complete == WhenComplete::Pause {
                 self.pause(now);

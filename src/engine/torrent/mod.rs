@@ -143,7 +143,13 @@ impl Torrent {
             Input::ResumeSaved { generation, result } => self.resume_saved(now, generation, result),
             Input::Announced { tracker, result } => self.announced(now, tracker, result),
             Input::Scraped { tracker, result } => self.trackers.scraped(tracker, &result),
-            Input::Granted { up_bytes, down_bytes } => self.allowance.granted(up_bytes, down_bytes),
+            Input::Granted { up_bytes, down_bytes } => {
+                // A new limit begins with nothing: what was asked for before it would flow for many seconds.
+                if down_bytes == Some(0) {
+                    self.trim_pipelines(now);
+                }
+                self.allowance.granted(up_bytes, down_bytes);
+            }
             Input::Deadline => {}
         }
     }

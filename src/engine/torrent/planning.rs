@@ -8,6 +8,7 @@ use super::Torrent;
 use super::pieces::PieceState;
 use crate::codec::peer::{BlockRequest, Message};
 use crate::contract::Priority;
+use crate::engine::peers::connection::Connection;
 use crate::engine::picker::Scan;
 use crate::limits::{self, BLOCK_BYTES};
 use crate::units::{BlockIndex, ConnectionId, PieceIndex, Time};
@@ -201,6 +202,26 @@ impl Torrent {
             .map(|(piece, _)| piece)
             .collect();
         unwanted.into_iter().for_each(|piece| self.cancel_requests_for(now, piece));
+    }
+
+    /// Takes back all but the oldest requests of each peer.
+    pub(super) fn trim_pipelines(&mut self, now: Time) {
+        let keep = limits::PIPELINE_MIN as usize;
+        let newest = |peer: &Connection| {
+            peer.requests.iter().skip(keep).map(|request| (request.piece, request.block)).collect::<Vec<_>>()
+        };
+        let surplus: Vec<_> = self.connections.values().map(|peer| (peer.id, newest(peer))).collect();
+        for (id, requests) in surplus {
+            for (piece, block) in requests {
+                if let Some(peer) = self.connections.get_mut(&id) {
+                    peer.requests.cancel(piece, block);
+                }
+                if self.pieces.partial(piece).is_some() {
+                    self.pieces.with_partial(piece, |partial| partial.release(block));
+                }
+                self.send_cancel(now, id, piece, block);
+            }
+        }
     }
 
     /// Nothing may be requested any more: what is on the wire is cancelled.

@@ -75,11 +75,27 @@ impl Torrent {
             Err("the torrent is paused")
         } else if self.bans.is_banned(new.address) {
             Err("banned")
-        } else if self.connections.len() >= limits::CONNECTIONS_PER_TORRENT_MAX {
-            Err("too many connections")
         } else {
-            self.settle_duplicate(now, new)
+            self.settle_duplicate(now, new)?;
+            self.make_room(now)
         }
+    }
+
+    /// Where the torrent is full, a connection that nobody gains by makes way for the newcomer, so that callers who say
+    /// nothing cannot keep the door shut.
+    fn make_room(&mut self, now: Time) -> Result<(), &'static str> {
+        if self.connections.len() < limits::CONNECTIONS_PER_TORRENT_MAX {
+            return Ok(());
+        }
+        let of_no_use = |peer: &&Connection| {
+            let silent = !peer.am_interested && !peer.peer_interested;
+            let moved_nothing = peer.downloaded_bytes == 0 && peer.uploaded_bytes == 0;
+            silent && moved_nothing && now.since(peer.connected_at) >= limits::NEWCOMER_GRACE
+        };
+        let oldest = self.connections.values().filter(of_no_use).min_by_key(|peer| peer.connected_at);
+        let id = oldest.map(|peer| peer.id).ok_or("too many connections")?;
+        self.disconnect(now, id, "of no use, and others wait");
+        Ok(())
     }
 
     /// Two peers that call each other at once keep the connection that the one with the greater peer id opened. Both

@@ -10,6 +10,7 @@ use crate::contract::{
     Blocked, FileRow, LogLine, PeerCounts, PieceRun, Priority, TorrentDetail, TorrentRow, TorrentState,
     Untrusted, WebseedCounts,
 };
+use crate::limits::BLOCK_BYTES;
 use crate::units::{FileIndex, PieceIndex, Time};
 
 /// What the shell knows of a torrent and its owner does not.
@@ -74,6 +75,9 @@ impl Torrent {
         if peers.peek().is_none() {
             let known = self.known.count() > 0;
             return Some(if known { "no_peer_reachable" } else { "no_peers_known" });
+        }
+        if self.allowance.down_bytes.is_some() && self.allowance.down_bytes < Some(u64::from(BLOCK_BYTES)) {
+            return Some("rate_limit");
         }
         let requesting = peers.clone().any(|peer| peer.requests.count() > 0 && !peer.requests.is_snubbed());
         if requesting {

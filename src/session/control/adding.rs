@@ -17,6 +17,7 @@ use crate::inspect;
 use crate::limits;
 use crate::metainfo::{self, Info, Metainfo};
 use crate::session::clock::unix_s;
+use crate::session::directory::Directory;
 use crate::session::discovery::{Http, fetch_torrent};
 use crate::session::disk::{FileStamp, Job, Storage};
 use crate::session::driver::{self, Shared};
@@ -49,6 +50,7 @@ pub(super) enum Addition {
 #[derive(Clone)]
 pub(super) struct Adder {
     pub(super) shared: Shared,
+    directory: Directory,
     http: Http,
     save_dir: PathBuf,
     policy: Policy,
@@ -73,12 +75,13 @@ impl Adder {
     pub(super) fn new(
         settings: &Settings,
         shared: Shared,
+        directory: Directory,
         http: Http,
-        listen_port: u16,
-        mut rng: fastrand::Rng,
+        (listen_port, mut rng): (u16, fastrand::Rng),
     ) -> Self {
         Self {
             shared,
+            directory,
             http,
             save_dir: settings.save_dir.clone(),
             policy: Policy { check: settings.check, trust: settings.trust_store },
@@ -122,8 +125,11 @@ impl Adder {
             added_unix_ms: prepared.added_unix_s * 1000,
             trackers: request.trackers.clone(),
         };
-        let put = self.shared.store.apply(Change::PutTorrent(id, Box::new(saved.clone()))).await;
-        put.map_err(|error| Refusal::new(error.to_string()))?;
+        // One that runs keeps what it was saved with: its folder is not moved by adding it again.
+        if !self.directory.member(id).is_some_and(|member| member.storage.is_some()) {
+            let put = self.shared.store.apply(Change::PutTorrent(id, Box::new(saved.clone()))).await;
+            put.map_err(|error| Refusal::new(error.to_string()))?;
+        }
         prepared.saved = Some(Box::new(saved));
         prepared.peers = request.peers;
         prepared.trackers = request.trackers;

@@ -82,7 +82,7 @@ impl Control {
     pub(in crate::session) fn new(parts: ControlParts, stored: Vec<Stored>, damaged: Vec<Damaged>) -> Self {
         let ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng } = parts;
         let (outcome_sender, outcomes) = inspect::channel("outcomes for control", limits::OUTCOME_QUEUE);
-        let adder = Adder::new(&settings, shared.clone(), http, listen_port, rng);
+        let adder = Adder::new(&settings, shared.clone(), directory.clone(), http, (listen_port, rng));
         let control = Self {
             limits: (settings.down_limit, settings.up_limit),
             settings,

@@ -76,3 +76,43 @@ fn a_full_disk_is_told_once_however_many_writes_it_fails() {
         world.nodes[leecher].events.iter().filter(|event| matches!(event, EventKind::DiskFailed { .. }));
     assert_eq!(told.count(), 1);
 }
+
+#[test]
+fn silent_callers_cannot_keep_the_door_shut() {
+    let mut world = World::new(1, 100_000);
+    let seed = world.add_seed();
+    let caller = |number: u64| {
+        let mut id = [0xee; 20];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        Input::Connected(NewConnection {
+            connection: ConnectionId(1_000_000 + number),
+            address: SocketAddr::from(([10, 9, 9, 9], 1000 + u16::try_from(number).unwrap())),
+            direction: Direction::Incoming,
+            peer_id: PeerId(id),
+            reserved: [0; 8],
+        })
+    };
+    let torrent = &mut world.nodes[seed].torrent;
+    let full = limits::CONNECTIONS_PER_TORRENT_MAX as u64;
+    (0..full + 50).for_each(|number| torrent.handle(Time::ZERO, caller(number)));
+    assert_eq!(torrent.connections.len(), limits::CONNECTIONS_PER_TORRENT_MAX);
+    let later = Time::ZERO + limits::NEWCOMER_GRACE;
+    torrent.handle(later, caller(full + 100));
+    assert!(torrent.connections.contains_key(&ConnectionId(1_000_000 + full + 100)));
+    assert_eq!(torrent.connections.len(), limits::CONNECTIONS_PER_TORRENT_MAX);
+}
+
+#[test]
+fn a_new_download_limit_takes_back_what_was_asked_for_before_it() {
+    let mut world = World::new(1, 3_000_000);
+    let (mute, leecher) = (world.add_seed(), world.add_leecher());
+    world.nodes[mute].mute = true;
+    world.connect(leecher, mute);
+    world.run(Duration::from_millis(1));
+    let on_the_wire = |world: &World| world.nodes[leecher].torrent.row(world.now, 0).requests_in_flight;
+    assert!(on_the_wire(&world) > limits::PIPELINE_MIN);
+    world.wires.push_back((leecher, Input::Granted { up_bytes: None, down_bytes: Some(0) }));
+    world.run(Duration::from_millis(1));
+    assert_eq!(on_the_wire(&world), limits::PIPELINE_MIN);
+    assert_eq!(world.nodes[leecher].torrent.row(world.now, 0).cause.unwrap().raw(), "rate_limit");
+}
