@@ -1,6 +1,6 @@
 //! Which torrents run, and where their owners' queues are. Held for lookups only, never over a wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::contract::{TorrentDetail, TorrentRow};
@@ -54,6 +54,26 @@ impl Directory {
         let members = self.members.lock();
         let shares = |member: &Member| member.swarms.iter().any(|swarm| swarms.contains(swarm));
         members.iter().find(|(_, member)| shares(member)).map(|(id, member)| (*id, member.clone()))
+    }
+
+    /// A running torrent that keeps a file where `storage` keeps one.
+    pub(in crate::session) fn sharing_files(&self, storage: &Storage) -> Option<TorrentId> {
+        let same_folder = |member: &Storage| member.save_dir() == storage.save_dir();
+        let members: Vec<(TorrentId, Arc<Storage>)> = self
+            .members
+            .lock()
+            .iter()
+            .filter_map(|(id, member)| Some((*id, Arc::clone(member.storage.as_ref()?))))
+            .collect();
+        let paths = |storage: &Storage| -> BTreeSet<String> {
+            let files = storage.info().files.iter().filter(|file| !file.pad);
+            files.map(|file| file.path.as_str().to_owned()).collect()
+        };
+        let ours = members.iter().any(|(_, member)| same_folder(member)).then(|| paths(storage))?;
+        let shares = |member: &Storage| {
+            same_folder(member) && member.info().files.iter().any(|file| ours.contains(file.path.as_str()))
+        };
+        members.iter().find(|(_, member)| shares(member)).map(|(id, _)| *id)
     }
 
     /// The torrent whose swarm has this v1 or truncated v2 info-hash.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use unchoke::contract::{
-    AddRequest, Answer, CheckPolicy, Command, FileChoice, Priority, PriorityChange, RemoveData, Source,
-    StartState, StoreTrust, TorrentState,
+    AddRequest, Answer, CheckPolicy, Command, EventKind, FileChoice, Priority, PriorityChange, RemoveData,
+    Source, StartState, StoreTrust, TorrentState,
 };
 use unchoke::metainfo::create;
 use unchoke::session::{self, Handle, Restore, Running, Settings, Switch};
@@ -28,9 +28,13 @@ fn contents() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 pub(crate) fn torrent() -> Vec<u8> {
+    torrent_of(unchoke::metainfo::Kind::V1)
+}
+
+fn torrent_of(kind: unchoke::metainfo::Kind) -> Vec<u8> {
     let contents = contents();
     let files: Vec<(&str, &[u8])> = contents.iter().map(|(path, bytes)| (*path, &bytes[..])).collect();
-    create::from_memory("bundle", 32 * 1024, &files, unchoke::metainfo::Kind::V1).unwrap()
+    create::from_memory("bundle", 32 * 1024, &files, kind).unwrap()
 }
 
 fn write_payload(folder: &Path) {
@@ -204,6 +208,25 @@ async fn adding_again_elsewhere_does_not_move_the_torrent_and_limits_outlive_the
         other => panic!("{other:?}"),
     }
     end(again, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_torrents_over_the_same_files_are_warned_of() {
+    let (_folder, seed, running, _) = seed().await;
+    let mut events = seed.events();
+    let source = Source::Bytes(torrent_of(unchoke::metainfo::Kind::V2));
+    add(&seed, AddRequest { source, ..request(vec![]) }).await;
+    let warned = async {
+        while let Some(event) = events.recv().await {
+            if let EventKind::Notice { message, .. } = event.kind {
+                return message;
+            }
+        }
+        panic!("the engine ended");
+    };
+    let message = tokio::time::timeout(Duration::from_secs(10), warned).await.unwrap();
+    assert!(message.raw().contains("same place"), "{message}");
+    end(seed, running).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

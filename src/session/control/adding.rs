@@ -126,7 +126,7 @@ impl Adder {
             trackers: request.trackers.clone(),
         };
         // One that runs keeps what it was saved with: its folder is not moved by adding it again.
-        if !self.directory.member(id).is_some_and(|member| member.storage.is_some()) {
+        if self.directory.member(id).is_none_or(|member| member.storage.is_none()) {
             let put = self.shared.store.apply(Change::PutTorrent(id, Box::new(saved.clone()))).await;
             put.map_err(|error| Refusal::new(error.to_string()))?;
         }

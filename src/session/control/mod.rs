@@ -240,6 +240,12 @@ impl Control {
             None => {
                 let Prepared { torrent, storage, comment, added_unix_s, .. } = prepared;
                 let name = torrent.info().name.clone();
+                if let Some(other) = self.directory.sharing_files(&storage) {
+                    let message = format!(
+                        "{name} and torrent {other} keep files in the same place: one may overwrite what the other has; give one of them another folder"
+                    );
+                    self.notice(Severity::Warning, message);
+                }
                 let number = self.take_number();
                 self.start_driver(Parts { torrent, storage, comment, added_unix_s }, number);
                 self.event(Some(id), EventKind::Added { name });
