@@ -17,6 +17,7 @@ mod screen;
 pub mod show;
 mod signals;
 mod source;
+mod suggest;
 mod verify;
 
 use std::process::ExitCode;
@@ -79,6 +80,8 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let explicit = arguments.config.as_deref();
     let state_dir = arguments.state_dir.as_deref();
+    // Of those that need none of it, too: a file that was named and is wrong is a mistake worth hearing of.
+    let reject_bad_config = || explicit.map_or(Ok(()), |path| config::load(Some(path)).map(|_| ()));
     match &arguments.command {
         Some(Command::Config(config)) => run_config(arguments, config),
         Some(Command::Download(download)) => {
@@ -89,18 +92,27 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             let state_dir = config::resolve_state_dir(state_dir, &config::load(explicit)?)?;
             on_runtime(ctl::run(ctl, &state_dir))
         }
-        Some(Command::Verify(arguments)) => verify::run(arguments),
+        Some(Command::Verify(arguments)) => {
+            reject_bad_config()?;
+            verify::run(arguments)
+        }
         Some(Command::Show(arguments)) => {
+            reject_bad_config()?;
             let form = if arguments.json { show::Form::Json } else { show::Form::Text };
             show::run(&source::fetch(&arguments.source)?, form, &mut Output::new())?;
             Ok(Exit::Done)
         }
         Some(Command::Create(arguments)) => {
+            reject_bad_config()?;
             create::run(create_request(arguments), &mut Output::new(), &mut std::io::stderr())?;
             Ok(Exit::Done)
         }
-        None if arguments.demo => on_runtime(demo::run()),
+        None if arguments.demo => {
+            reject_bad_config()?;
+            on_runtime(demo::run())
+        }
         None => {
+            suggest::check_first(&arguments.sources)?;
             let effective = Effective::layer(&arguments.engine, state_dir, &config::load(explicit)?)?;
             on_runtime(screen::run(&arguments.sources, &arguments.engine, effective))
         }
@@ -136,7 +148,13 @@ fn create_request(arguments: &CreateArgs) -> create::CreateRequest {
         comment: arguments.comment.clone(),
         ..Options::default()
     };
-    create::CreateRequest { path: arguments.path.clone(), output: arguments.output.clone(), options }
+    let existing = if arguments.force { create::Existing::Replace } else { create::Existing::Keep };
+    create::CreateRequest {
+        path: arguments.path.clone(),
+        output: arguments.output.clone(),
+        existing,
+        options,
+    }
 }
 
 fn run_config(arguments: &Arguments, config: &ConfigArgs) -> anyhow::Result<Exit> {

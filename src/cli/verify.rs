@@ -4,10 +4,10 @@
 //! file that it touches, since it cannot tell which of them is wrong.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use serde::Serialize;
 
 use super::Exit;
@@ -25,6 +25,7 @@ use crate::units::{FileIndex, PieceIndex};
 
 /// Runs the command.
 pub(super) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
+    check_folder(&arguments.dir)?;
     let torrent = read_torrent(&arguments.source)?;
     let mut output = Output::new();
     let pool = DiskPool::start(DiskPool::default_threads()).context("cannot start the disk threads")?;
@@ -42,8 +43,38 @@ pub(super) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     } else {
         findings.print(&mut output, &arguments.dir)?;
     }
+    if findings.good == 0
+        && let Some(folder) = folder_meant(&torrent.info, &arguments.dir)
+    {
+        complain("hint", format_args!("its files are one folder up: give --dir {}", shown(&folder)));
+    }
     outcomes.iter().find_map(Verdict::error).into_iter().for_each(|error| complain("warning", error));
     Ok(if findings.is_whole() { Exit::Done } else { Exit::Failed })
+}
+
+/// A folder that is not there holds nothing, which would read like lost data.
+fn check_folder(dir: &Path) -> anyhow::Result<()> {
+    let found = std::fs::metadata(dir)
+        .with_context(|| format!("cannot look into the folder {}: is --dir right?", shown(dir)))?;
+    ensure!(
+        found.is_dir(),
+        "{} is no folder: --dir is the folder that the payload was saved into",
+        shown(dir)
+    );
+    Ok(())
+}
+
+/// The folder above, where its files are below that: people name the torrent's own folder instead of the one it is in.
+fn folder_meant(info: &Info, dir: &Path) -> Option<PathBuf> {
+    let dir = std::path::absolute(dir).ok()?;
+    let above = dir.parent()?;
+    let is_own = dir.file_name()? == info.name.raw();
+    let has_one = || info.files.iter().any(|file| !file.pad && above.join(file.path.as_str()).is_file());
+    (is_own && has_one()).then(|| above.to_owned())
+}
+
+fn shown(path: &Path) -> Untrusted {
+    Untrusted::new(path.to_string_lossy())
 }
 
 /// What hashing a piece came to.
@@ -295,8 +326,18 @@ mod tests {
     }
 
     #[test]
+    fn the_folder_above_is_hinted_at_where_the_files_are_there() {
+        let (info, folder) = world();
+        assert_eq!(folder_meant(&info, &folder.path().join("world")).as_deref(), Some(folder.path()));
+        assert_eq!(folder_meant(&info, folder.path()), None);
+        assert_eq!(folder_meant(&info, &folder.path().join("world/world")), None, "nothing is there");
+    }
+
+    #[test]
     fn a_folder_that_is_not_there_has_nothing() {
         let (info, folder) = world();
+        let error = check_folder(&folder.path().join("nowhere")).unwrap_err();
+        assert!(format!("{error:#}").contains("nowhere: is --dir right?"), "{error:#}");
         let found = findings(&info, &folder.path().join("nowhere"));
         assert_eq!((found.good, found.missing), (0, 4));
         assert_eq!(states(&found), [FileState::Missing; 3]);

@@ -64,6 +64,12 @@ pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
 
 /// Pause after the control socket could not take a client (no descriptors left, most likely).
 pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);
+
+// ---- words -------------------------------------------------------------------------------------------------------
+
+/// Slips of the hand within which a word is taken for a mistyped command: with three, every short word is near to some.
+pub const TYPOS_MAX: usize = 2;
+
 // ---- demo --------------------------------------------------------------------------------------------------------
 
 /// Clients that the demo's tracker, and its liar, serve at once; the demo has four engines.

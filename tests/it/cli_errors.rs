@@ -214,7 +214,8 @@ fn an_unreachable_peer_ends_by_the_timeout() {
 fn wrong_usage_ends_with_two() {
     let call = Call::new();
     let source = call.torrent(&[]);
-    let wrong: [&[&str]; 8] = [
+    let output = call.path("made.torrent").to_string_lossy().into_owned();
+    let wrong: [&[&str]; 13] = [
         &["download"],
         &["download", &source, "--no-such-option"],
         &["download", &source, "--port", "banana"],
@@ -223,6 +224,11 @@ fn wrong_usage_ends_with_two() {
         &["download", &source, "--peer", "nowhere"],
         &["download", &source, "--file", "*.iso=loud"],
         &["ctl", "secrets"],
+        &["ctl", "priority", "d43e", "a.bin", "loud"],
+        &["create", &source, "-o", &output, "--piece-length", "1000"],
+        &["create", &source, "-o", &output, "--tracker", "nowhere"],
+        &["shwo", &source],
+        &["dowload", &source, "--no-seed"],
     ];
     for arguments in wrong {
         let output = run(&call.path("home"), arguments, FAIL_MAX);
@@ -231,6 +237,46 @@ fn wrong_usage_ends_with_two() {
         assert!(!error.trim().is_empty(), "{arguments:?} says why");
     }
     call.assert_nothing_created();
+}
+
+#[test]
+fn a_mistyped_command_is_told_what_it_was_to_be() {
+    let call = Call::new();
+    let output = run(&call.path("home"), &["shwo", "x.torrent"], FAIL_MAX);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("no such command or file 'shwo'; did you mean 'show'?"), "{error}");
+    call.assert_nothing_created();
+}
+
+#[test]
+fn a_named_configuration_that_is_wrong_is_refused_where_it_is_not_needed() {
+    let call = Call::new();
+    let (source, config) = (call.torrent(&[]), call.file("bad.toml", b"prot = 1"));
+    let output = run(&call.path("home"), &["--config", &config, "show", &source], FAIL_MAX);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("bad.toml") && error.contains("prot"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_there_is_not_made_anew() {
+    let call = Call::new();
+    let torrent = call.torrent(&[]);
+    let before = std::fs::read(&torrent).unwrap();
+    let data = call.file("data", b"x");
+    let output = run(&call.path("home"), &["create", &data, "-o", &torrent], FAIL_MAX);
+    assert_one_clear_line(&output, &["t.torrent", "already there", "--force"]);
+    assert_eq!(std::fs::read(&torrent).unwrap(), before);
+    let forced = run(&call.path("home"), &["create", &data, "-o", &torrent, "--force"], FAIL_MAX);
+    assert!(forced.status.success());
+}
+
+#[test]
+fn a_folder_to_verify_that_is_not_there_is_named() {
+    let call = Call::new();
+    let source = call.torrent(&[]);
+    let output = run(&call.path("home"), &["verify", &source, "--dir", "/nope"], FAIL_MAX);
+    assert_one_clear_line(&output, &["/nope", "--dir"]);
 }
 
 /// A file system of one megabyte, while it lives.

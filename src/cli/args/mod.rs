@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs};
-pub use values::{FileLevel, Limit, duration_s, file_level, priority_changes, rate_limit};
+pub use values::{FileLevel, Limit, duration_s, file_level, piece_length, priority_changes, rate_limit};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -141,6 +141,9 @@ pub struct CreateArgs {
     /// The .torrent file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    /// Replace FILE if it is there
+    #[arg(long)]
+    pub force: bool,
     /// Make a v1 torrent (BEP 3)
     #[arg(long, group = "kind")]
     pub v1: bool,
@@ -150,8 +153,8 @@ pub struct CreateArgs {
     /// Make a torrent that is both
     #[arg(long, group = "kind")]
     pub hybrid: bool,
-    /// Bytes per piece: a power of two, 16 KiB or more
-    #[arg(long, value_name = "N")]
+    /// Bytes per piece: a power of two, 16384 or more
+    #[arg(long, value_name = "N", value_parser = piece_length)]
     pub piece_length: Option<u32>,
     /// A tracker, each as a tier of its own; repeatable
     #[arg(long, value_name = "URL")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::contract::{FileChoice, Priority, PriorityChange};
+use crate::limits::{BLOCK_BYTES, PIECE_LENGTH_MAX};
 use crate::units::Rate;
 
 /// A rate limit, or none. A type of its own because the parser gives `Option<Option<_>>` another meaning.
@@ -65,6 +66,17 @@ pub fn priority_changes(files: &[FileLevel]) -> Vec<PriorityChange> {
     files.iter().map(change).collect()
 }
 
+/// Reads the bytes of a piece, as torrents may have them.
+pub fn piece_length(text: &str) -> Result<u32, String> {
+    let usable = |bytes: &u32| bytes.is_power_of_two() && (BLOCK_BYTES..=PIECE_LENGTH_MAX).contains(bytes);
+    text.parse().ok().filter(usable).ok_or_else(|| {
+        format!(
+            "'{text}' is no piece length: give a power of two from {BLOCK_BYTES} to \
+             {PIECE_LENGTH_MAX}"
+        )
+    })
+}
+
 /// Reads seconds, with a fraction if one likes.
 pub fn duration_s(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("'{text}' is no number of seconds"))?;
@@ -108,6 +120,14 @@ mod tests {
         assert_eq!(file_level("a=b/*=high"), Ok(FileLevel { glob: "a=b/*".into(), level: Priority::High }));
         for text in ["a", "a=", "a=maybe", "=off"] {
             assert!(file_level(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_piece_length_is_a_power_of_two_within_bounds() {
+        assert_eq!(piece_length("16384"), Ok(16_384));
+        for text in ["1000", "8192", "0", "-1", "1073741824", "x"] {
+            assert!(piece_length(text).is_err(), "{text}");
         }
     }
 

@@ -26,6 +26,10 @@ use crate::units::{FileIndex, PieceIndex, Rate, Time, TorrentId};
 
 /// Runs the command.
 pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result<Exit> {
+    if let CtlCommand::Priority { words, .. } = &arguments.command {
+        // Wrong usage is that whether an engine runs or not.
+        choice::levels(words)?;
+    }
     let client = Client::connect(state_dir).await?;
     let format = if arguments.json { Format::Json } else { Format::Table };
     let mut call = Call { client, output: Output::new(), format };
