@@ -20,10 +20,10 @@ pub const SCREEN_COLUMNS_MAX: u16 = 1_000;
 /// Rows drawn at most, for the same reason.
 pub const SCREEN_ROWS_MAX: u16 = 500;
 
-/// How long a message stays in the status line before the next takes its place.
-pub const TOAST_SHOWN: Duration = Duration::from_secs(6);
+/// How long a message stays on the screen before the next takes its place.
+pub const TOAST_SHOWN: Duration = Duration::from_secs(5);
 
-/// Messages that wait for the status line; the oldest gives way.
+/// Messages that wait to be shown; the oldest gives way.
 pub const TOASTS_MAX: usize = 32;
 
 /// Bytes of a paste or of an input line: the longest magnets in the wild have some hundred trackers, 20 KiB.

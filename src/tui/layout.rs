@@ -22,9 +22,9 @@ pub struct Areas {
     pub tabs: Rect,
     /// The open pane.
     pub pane: Rect,
-    /// What is to be said of the selected torrent.
+    /// Messages, else what is to be said of the selected torrent.
     pub banner: Rect,
-    /// Messages and hints.
+    /// Hints.
     pub status: Rect,
 }
 

@@ -41,7 +41,7 @@ pub struct Model {
     pub dialog: Option<Dialog>,
     /// The filter while it is typed.
     pub filter: Option<(FilterOf, LineInput)>,
-    /// Messages for the status line.
+    /// Messages to show.
     pub toasts: Toasts,
     /// What the engine was last told to watch.
     pub watch: Watch,
@@ -173,7 +173,7 @@ pub struct Watch {
     pub waits: bool,
 }
 
-/// A message in the status line.
+/// A message over the facts of the selected torrent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toast {
     /// How much it matters.

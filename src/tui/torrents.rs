@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::format;
 use super::widgets::{Motion, Scroll};
@@ -63,8 +64,8 @@ impl SortKey {
             Self::Name => a.name.raw().to_lowercase().cmp(&b.name.raw().to_lowercase()),
             Self::Size => a.wanted_bytes.cmp(&b.wanted_bytes),
             Self::Done => share(a.done_bytes, a.wanted_bytes).cmp(&share(b.done_bytes, b.wanted_bytes)),
-            Self::Down => a.down_bps.cmp(&b.down_bps),
-            Self::Up => a.up_bps.cmp(&b.up_bps),
+            Self::Down => rates(a).0.cmp(&rates(b).0),
+            Self::Up => rates(a).1.cmp(&rates(b).1),
             Self::Eta => eta_s(a).cmp(&eta_s(b)),
             Self::Peers => a.peers.connected.cmp(&b.peers.connected),
             Self::Ratio => {
@@ -78,8 +79,25 @@ fn share(part: u64, whole: u64) -> u128 {
     (u128::from(part) << 32) / u128::from(whole.max(1))
 }
 
+/// Time until all of a torrent that downloads is here; `None` where nothing moves or nothing is left.
+pub fn eta(row: &TorrentRow) -> Option<Duration> {
+    if row.state == TorrentState::Downloading { format::eta(left_bytes(row), row.down_bps) } else { None }
+}
+
 fn eta_s(row: &TorrentRow) -> u64 {
-    format::eta(left_bytes(row), row.down_bps).map_or(u64::MAX, |eta| eta.as_secs())
+    eta(row).map_or(u64::MAX, |eta| eta.as_secs())
+}
+
+/// Rates in and out. What was measured just before a torrent was stopped is no rate of it any more.
+pub fn rates(row: &TorrentRow) -> (Rate, Rate) {
+    match row.state {
+        TorrentState::Paused | TorrentState::Error => (Rate(0), Rate(0)),
+        TorrentState::Metadata
+        | TorrentState::Checking
+        | TorrentState::Downloading
+        | TorrentState::Seeding
+        | TorrentState::Finished => (row.down_bps, row.up_bps),
+    }
 }
 
 /// Bytes that are wanted and missing.
@@ -89,7 +107,7 @@ pub fn left_bytes(row: &TorrentRow) -> u64 {
 
 /// Whether a torrent moves bytes now.
 pub fn is_transferring(row: &TorrentRow) -> bool {
-    row.down_bps > Rate(0) || row.up_bps > Rate(0)
+    rates(row) != (Rate(0), Rate(0))
 }
 
 /// Which way the list is sorted.

@@ -45,7 +45,10 @@ pub(super) fn pane(model: &Model, buffer: &mut Buffer, area: Rect) {
     }
 }
 
-/// The names of the tabs, the open one marked, and how far its cursor is.
+/// A filter has this much room beside the names of the tabs.
+const FILTER_COLUMNS: usize = 16;
+
+/// The names of the tabs, the open one marked, the filter, and how far its cursor is.
 pub(super) fn tabs(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
     look.clear(buffer, area, Role::Bar);
@@ -66,14 +69,21 @@ pub(super) fn tabs(model: &Model, buffer: &mut Buffer, area: Rect) {
         Tab::Files => model.pane.files.cursor(),
         Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log => model.pane.rows.at(),
     };
+    let used: usize = spans.iter().map(Span::width).sum();
+    let mut place = Vec::new();
+    if model.pane.tab == Tab::Files && !model.pane.files.filter().is_empty() {
+        let filter = look.plain(model.pane.files.filter().to_owned());
+        let filter = super::format::cut(&filter, FILTER_COLUMNS, look.more());
+        place.push(Span::new(format!("{}{filter}  ", text::FILTER), Role::Mark));
+    }
     if rows > 0 {
-        let used: usize = spans.iter().map(Span::width).sum();
-        let place = Span::new(format!("{}/{rows} ", at + 1), Role::Bar);
-        let room = usize::from(area.width).saturating_sub(used);
-        if place.width() < room {
-            let columns = u16::try_from(place.width()).unwrap_or(0);
-            look.line(buffer, Rect { x: area.right() - columns, width: columns, ..area }, &[place]);
-        }
+        place.push(Span::new(format!("{}/{rows} ", at + 1), Role::Bar));
+    }
+    let room = usize::from(area.width).saturating_sub(used);
+    let columns: usize = place.iter().map(Span::width).sum();
+    if columns < room {
+        let columns = u16::try_from(columns).unwrap_or(0);
+        look.line(buffer, Rect { x: area.right() - columns, width: columns, ..area }, &place);
     }
 }
 

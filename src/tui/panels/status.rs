@@ -12,7 +12,10 @@ use crate::tui::widgets::{LineInput, Look, Span};
 use crate::tui::{format, text};
 use crate::units::Rate;
 
-/// Rates, limits, free disk, port and counts.
+/// A filter has this much room in the totals, where the rates stand beside it.
+const FILTER_COLUMNS: usize = 20;
+
+/// Rates, limits, the filter, free disk, port and counts.
 pub(in crate::tui) fn totals(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
     look.clear(buffer, area, Role::Bar);
@@ -23,6 +26,11 @@ pub(in crate::tui) fn totals(model: &Model, buffer: &mut Buffer, area: Rect) {
         rate_and_limit(text::DOWN, engine.down_bps, limits.down, Role::Down),
         rate_and_limit(text::UP, engine.up_bps, limits.up, Role::Up),
     ];
+    if !model.list.filter.is_empty() {
+        let filter = format::cut(&look.plain(model.list.filter.clone()), FILTER_COLUMNS, look.more());
+        let shown = text::filtered(model.list.len(), model.snapshot.torrents.len(), &filter);
+        parts.push(vec![Span::new(shown, Role::Mark)]);
+    }
     let failed = model.list.counts().get(&TorrentState::Error).copied().unwrap_or(0);
     if failed > 0 {
         parts.push(vec![Span::new(format!("{failed} {}", text::state(TorrentState::Error)), Role::Error)]);
@@ -75,59 +83,60 @@ fn rate_and_limit(name: &str, rate: Rate, limit: Option<Rate>, role: Role) -> Ve
     spans
 }
 
-/// Why the selected torrent is not doing more; else what it is doing.
+/// The message that is shown now; else why the selected torrent is not doing more, and how it stands.
 pub(in crate::tui) fn banner(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
     look.clear(buffer, area, Role::Bar);
+    if let Some((toast, behind)) = model.toasts.shown() {
+        let role = match toast.severity {
+            Severity::Detail | Severity::Info => Role::Bar,
+            Severity::Warning => Role::Warning,
+            Severity::Error => Role::Error,
+        };
+        let behind = if behind > 0 { format!(" (+{behind})") } else { String::new() };
+        let text = look.plain(toast.text.clone());
+        return look.line(buffer, area, &[Span::new(behind, Role::Bar), Span::new(format!(" {text}"), role)]);
+    }
     let Some(torrent) = model.selected() else { return };
     let mut spans = vec![Span::new(format!(" {}", text::state(torrent.state)), state_role(torrent))];
     if let Some(cause) = &torrent.cause {
-        let role = if torrent.state == TorrentState::Error { Role::Error } else { Role::Warning };
-        // A stable word is no name; the text of an error may hold one.
-        let cause = text::cause_word(cause.raw())
-            .unwrap_or_else(|| look.name(cause, || text::HIDDEN_TEXT.to_owned()));
-        spans.push(Span::new(format!(": {cause}"), role));
+        let failed = torrent.state == TorrentState::Error;
+        // A stable word or a count is no name; the text of an error may hold one.
+        let said = match text::cause_word(cause.raw()) {
+            Some(said) => said,
+            None if failed => look.name(cause, || text::HIDDEN_TEXT.to_owned()),
+            None => look.text(cause),
+        };
+        spans.push(Span::new(format!(": {said}"), if failed { Role::Error } else { Role::Warning }));
     }
-    spans.push(Span::new(format!("   {}", text::facts(torrent)), Role::Bar));
+    let mut room = usize::from(area.width).saturating_sub(spans.iter().map(Span::width).sum());
+    for (at, fact) in text::facts(torrent).into_iter().enumerate() {
+        let fact = Span::new(format!("{}{fact}", if at == 0 { "   " } else { ", " }), Role::Bar);
+        if fact.width() > room {
+            break;
+        }
+        room -= fact.width();
+        spans.push(fact);
+    }
     look.line(buffer, area, &spans);
 }
 
-/// The message that is shown now, or hints for the part that has the keys.
+/// Hints for the part that has the keys, after what holds until a key ends it.
 pub(in crate::tui) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let look = &model.look;
     let mut spans = vec![Span::new(" ", Role::Text)];
     if matches!(model.picture, Picture::Frozen { .. }) {
         spans.push(Span::new(format!("{}, {}  ", text::FROZEN, hints::line(hints::FROZEN)), Role::Mark));
     }
-    if let Some((toast, behind)) = model.toasts.shown() {
-        let role = match toast.severity {
-            Severity::Detail | Severity::Info => Role::Text,
-            Severity::Warning => Role::Warning,
-            Severity::Error => Role::Error,
-        };
-        if behind > 0 {
-            spans.push(Span::new(format!("(+{behind}) "), Role::Quiet));
-        }
-        spans.push(Span::new(look.plain(toast.text.clone()), role));
-    } else {
-        let marked = match (model.focus, model.pane.tab) {
-            (Focus::List, _) => model.list.marked(),
-            (Focus::Pane, Tab::Files) => model.pane.files.marked(),
-            (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => 0,
-        };
-        if marked > 0 {
-            spans.push(Span::new(text::marked(marked), Role::Mark));
-        }
-        let filter = match model.focus {
-            Focus::List => &model.list.filter,
-            Focus::Pane => model.pane.files.filter(),
-        };
-        if !filter.is_empty() {
-            spans.push(Span::new(format!("{}{}  ", text::FILTER, look.plain(filter.to_owned())), Role::Mark));
-        }
-        spans.push(Span::new(hints::line(hints(model)), Role::Quiet));
+    let marked = match (model.focus, model.pane.tab) {
+        (Focus::List, _) => model.list.marked(),
+        (Focus::Pane, Tab::Files) => model.pane.files.marked(),
+        (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => 0,
+    };
+    if marked > 0 {
+        spans.push(Span::new(text::marked(marked), Role::Mark));
     }
-    look.line(buffer, area, &spans);
+    spans.push(Span::new(hints::line(hints(model)), Role::Quiet));
+    model.look.line(buffer, area, &spans);
 }
 
 fn hints(model: &Model) -> hints::Hints {

@@ -9,7 +9,7 @@ use crate::tui::format;
 use crate::tui::model::{Focus, Model};
 use crate::tui::text::{self, heading};
 use crate::tui::theme::Role;
-use crate::tui::torrents::{SortKey, left_bytes};
+use crate::tui::torrents::{SortKey, eta, left_bytes, rates};
 use crate::tui::widgets::{Cell, Column, FittedColumn, draw_heading, draw_row, fit};
 use crate::units::Rate;
 
@@ -139,9 +139,9 @@ fn cell(model: &Model, torrent: &TorrentRow, position: usize, place: FittedColum
             Cell::new(done, if left_bytes(torrent) == 0 { Role::Good } else { Role::Text })
         }
         Field::Left => size(look, left_bytes(torrent), Role::Text),
-        Field::Down => rate(look, torrent.down_bps, Role::Down),
-        Field::Up => rate(look, torrent.up_bps, Role::Up),
-        Field::Eta => match format::eta(left_bytes(torrent), torrent.down_bps) {
+        Field::Down => rate(look, rates(torrent).0, Role::Down),
+        Field::Up => rate(look, rates(torrent).1, Role::Up),
+        Field::Eta => match eta(torrent) {
             Some(eta) => Cell::new(format::duration(eta.as_secs()), Role::Text),
             None => quiet(look),
         },

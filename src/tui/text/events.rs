@@ -1,5 +1,6 @@
 //! Events as sentences.
 
+use super::count;
 use crate::contract::{EventKind, Severity, Untrusted};
 use crate::tui::format;
 
@@ -13,10 +14,6 @@ pub fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn peers(count: u32) -> String {
-    if count == 1 { "1 peer".to_owned() } else { format!("{count} peers") }
-}
-
 /// An event as a sentence; `show` says how text from outside is shown.
 pub fn event(kind: &EventKind, show: impl Fn(&Untrusted) -> String) -> String {
     // An address says who someone is as much as a name does.
@@ -28,7 +25,7 @@ pub fn event(kind: &EventKind, show: impl Fn(&Untrusted) -> String) -> String {
         EventKind::Completed => "complete: every wanted piece is on disk".to_owned(),
         EventKind::PieceDone { piece } => format!("piece {} done", piece.0),
         EventKind::PieceFailed { piece, contributors } => {
-            format!("piece {} failed its hash; {} contributed", piece.0, peers(*contributors))
+            format!("piece {} failed its hash; {} contributed", piece.0, count(*contributors, "peer"))
         }
         EventKind::Checked { have, checked } => format!("checked {checked} pieces, {have} are right"),
         EventKind::PeerConnected { address: peer, client } => {
@@ -45,7 +42,7 @@ pub fn event(kind: &EventKind, show: impl Fn(&Untrusted) -> String) -> String {
         }
         EventKind::TrackerAnswered { url, peers, warning } => {
             let warning = warning.as_ref().map_or(String::new(), |text| format!(", warns: {}", show(text)));
-            format!("tracker {} named {}{warning}", show(url), self::peers(*peers))
+            format!("tracker {} named {}{warning}", show(url), count(*peers, "peer"))
         }
         EventKind::TrackerFailed { url, error, retry_s } => {
             format!("tracker {}: {}; again in {}", show(url), show(error), format::duration(*retry_s))

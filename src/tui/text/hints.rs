@@ -15,7 +15,7 @@ pub const LIST: Hints = &[
     (C::Screen, A::Remove, "remove"),
     (C::Screen, A::Open, "detail"),
     (C::Marks, A::Filter, "filter"),
-    (C::Torrents, A::SortMenu, "sort"),
+    (C::Screen, A::SortMenu, "sort"),
     (C::Screen, A::Quit, "quit"),
 ];
 /// In the list while it is empty.

@@ -7,16 +7,18 @@ mod events;
 pub mod heading;
 pub mod hints;
 mod keys;
+mod standing;
 
 pub use events::{event, severity};
 pub use keys::{action, context};
+pub use standing::{cause_word, count, facts};
 
 use super::format;
 use super::message::Done;
 use super::model::Tab;
 use super::torrents::{Direction, SortKey};
 use crate::contract::{
-    Blocked, PeerSource, PieceCounts, PieceRun, Priority, RemoveData, StartState, TorrentPreview, TorrentRow,
+    Blocked, PeerSource, PieceCounts, PieceRun, Priority, RemoveData, StartState, TorrentPreview,
     TorrentState, TrackerState,
 };
 use crate::units::Rate;
@@ -64,7 +66,7 @@ pub const DELETE_TITLE: &str = "Remove and delete data";
 /// Title of the question before quitting.
 pub const QUIT_TITLE: &str = "Quit";
 /// Title of the sort menu.
-pub const SORT_TITLE: &str = "Sort by";
+pub const SORT_TITLE: &str = "Sort the list by";
 /// Title of the help.
 pub const HELP_TITLE: &str = "Keys";
 
@@ -97,7 +99,7 @@ pub fn state(state: TorrentState) -> &'static str {
 /// The word for a priority.
 pub fn priority(priority: Priority) -> &'static str {
     match priority {
-        Priority::Off => "skip",
+        Priority::Off => "off",
         Priority::Low => "low",
         Priority::Normal => "normal",
         Priority::High => "high",
@@ -181,7 +183,7 @@ pub fn sorted(key: SortKey, direction: Direction) -> String {
         Direction::Ascending => "least first",
         Direction::Descending => "greatest first",
     };
-    format!("Sorted by {}, {way}.", sort_name(key))
+    format!("List sorted by {}, {way}.", sort_name(key))
 }
 
 /// The foot of the help.
@@ -290,31 +292,9 @@ pub fn piece_counts(counts: &PieceCounts, piece_length: u32, rarest: Option<u32>
     text
 }
 
-/// A stable word such as `no_source` as people write it; `None` for a text that is no such word.
-pub fn cause_word(word: &str) -> Option<String> {
-    let is_word = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit());
-    is_word.then(|| word.replace('_', " "))
-}
-
-/// What is to be known of a torrent at a glance, whatever columns there is room for.
-pub fn facts(row: &TorrentRow) -> String {
-    let mut facts = vec![if row.total_bytes == 0 {
-        "size not known yet".to_owned()
-    } else {
-        format!("{} of {}", format::bytes(row.done_bytes), format::bytes(row.wanted_bytes))
-    }];
-    if row.wanted_bytes < row.total_bytes {
-        facts.push(format!("{} skipped", format::bytes(row.total_bytes - row.wanted_bytes)));
-    }
-    let peers = &row.peers;
-    facts.push(format!("{} peers, {} seeds, {} unchoke us", peers.connected, peers.seeds, peers.unchoked_us));
-    if let Some(ratio) = format::ratio(row.uploaded_bytes, row.downloaded_bytes) {
-        facts.push(format!("ratio {ratio}"));
-    }
-    if row.wasted_bytes > 0 {
-        facts.push(format!("{} wasted", format::bytes(row.wasted_bytes)));
-    }
-    facts.join(", ")
+/// What a filter leaves of the list, and the filter.
+pub fn filtered(shown: usize, of: usize, filter: &str) -> String {
+    format!("{shown} of {of} shown, {FILTER}{filter}")
 }
 
 /// Rows that are marked.
@@ -361,7 +341,7 @@ pub const MAP_NORMAL: &str = "normal";
 /// Missing, wanted last.
 pub const MAP_LOW: &str = "low";
 /// Not wanted.
-pub const MAP_UNWANTED: &str = "skipped";
+pub const MAP_UNWANTED: &str = "off";
 /// Wanted, and nobody has it.
 pub const MAP_NO_SOURCE: &str = "no source";
 

@@ -63,7 +63,7 @@ fn tick(model: &mut Model, now: Duration) {
     model.toasts.tick(now);
 }
 
-/// Puts what a person should not miss into the status line.
+/// Shows what a person should not miss.
 fn tell(model: &mut Model, event: &Event) {
     let severity = event.kind.severity();
     let matters = match event.kind {

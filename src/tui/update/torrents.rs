@@ -31,14 +31,6 @@ pub(super) fn act(model: &mut Model, action: Action) {
         }
         Action::Left => list.columns_skipped = list.columns_skipped.saturating_sub(1),
         Action::Right => list.columns_skipped = (list.columns_skipped + 1).min(SortKey::ALL.len()),
-        Action::SortMenu => {
-            let mut scroll = Scroll::default();
-            scroll.set(list.sort as usize);
-            model.dialog = Some(Dialog::Sort(scroll));
-        }
-        Action::SortPrevious => sort_by(model, model.list.sort.step(SortKey::ALL.len() - 1)),
-        Action::SortNext => sort_by(model, model.list.sort.step(1)),
-        Action::SortReverse => reverse(model),
         _ => {}
     }
 }
@@ -93,6 +85,14 @@ pub(super) fn command(model: &mut Model, action: Action, effects: &mut Vec<Effec
         Action::DownRaise => limit(model, Which::Down, Step::Raise, effects),
         Action::UpLower => limit(model, Which::Up, Step::Lower, effects),
         Action::UpRaise => limit(model, Which::Up, Step::Raise, effects),
+        Action::SortMenu => {
+            let mut scroll = Scroll::default();
+            scroll.set(model.list.sort as usize);
+            model.dialog = Some(Dialog::Sort(scroll));
+        }
+        Action::SortPrevious => sort_by(model, model.list.sort.step(SortKey::ALL.len() - 1)),
+        Action::SortNext => sort_by(model, model.list.sort.step(1)),
+        Action::SortReverse => reverse(model),
         _ => return false,
     }
     true

@@ -104,10 +104,10 @@ fn sorting_puts_the_fastest_first() {
     let mut screen = screen();
     screen.press(">>>>>S");
     let picture = screen.picture();
-    assert!(picture.contains("Sorted by download rate, greatest first."), "{picture}");
+    assert!(picture.contains("List sorted by download rate, greatest first."), "{picture}");
     assert!(picture.lines().nth(2).unwrap().contains("debian-12"));
     screen.press("sG<Enter>");
-    assert!(screen.picture().contains("Sorted by ratio"));
+    assert!(screen.picture().contains("List sorted by ratio"));
 }
 
 #[test]
@@ -361,7 +361,7 @@ fn enter_opens_zooms_and_escape_steps_back() {
 fn the_help_is_for_the_part_that_has_the_keys() {
     let mut screen = Screen::new(100, 60, with_detail(library(), 0));
     screen.press("?");
-    assert!(screen.picture().contains("sort menu") && !screen.picture().contains("raise the priority"));
+    assert!(screen.picture().contains("mark and step on") && !screen.picture().contains("raise the priority"));
     screen.press("<Esc>1?");
     assert!(screen.picture().contains("raise the priority"));
 }

@@ -5,6 +5,7 @@
 mod canned;
 mod keys;
 pub(crate) mod live;
+mod notices;
 mod pictures;
 mod robust;
 

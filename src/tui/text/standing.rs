@@ -1,0 +1,88 @@
+//! How the selected torrent stands, in words: why it is not doing more, and what no column says.
+
+use super::super::format;
+use crate::contract::{TorrentRow, TorrentState};
+use crate::tui::keymap::{Action, Context, key_name};
+
+/// A stable word of the engine in a sentence; `None` for a text that is no such word.
+pub fn cause_word(word: &str) -> Option<String> {
+    let sentence = match word {
+        "rate_limit" => {
+            let key = key_name(Context::Screen, Action::DownRaise);
+            return Some(format!("held by the download limit; {key} raises it"));
+        }
+        "no_peers_known" => "no peers are known yet",
+        "no_peer_reachable" => "none of the known peers can be reached",
+        "no_source_for_wanted_pieces" => "no connected peer has what is missing",
+        "all_peers_choke_us" => "every peer chokes us",
+        "requests_overdue" => "peers are late with what was requested",
+        "nothing_wanted" => "all files are off",
+        "asking_peers" => "asking peers for the metadata",
+        "peers_without_metadata" => "no connected peer has the metadata",
+        // A word that has no sentence here is still a word.
+        _ => {
+            let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit();
+            return word.bytes().all(is_letter).then(|| word.replace('_', " "));
+        }
+    };
+    Some(sentence.to_owned())
+}
+
+/// What the columns do not say of a torrent, the most telling first.
+pub fn facts(row: &TorrentRow) -> Vec<String> {
+    let mut facts = Vec::new();
+    let peers = &row.peers;
+    match row.state {
+        TorrentState::Downloading if peers.connected > 0 => {
+            facts.push(format!("{} of {} unchoke us", peers.unchoked_us, count(peers.connected, "peer")));
+            facts.push(format!("{} out", count(row.requests_in_flight, "request")));
+        }
+        TorrentState::Downloading
+        | TorrentState::Metadata
+        | TorrentState::Checking
+        | TorrentState::Seeding
+        | TorrentState::Finished
+        | TorrentState::Paused
+        | TorrentState::Error => {}
+    }
+    if row.wasted_bytes > 0 {
+        facts.push(format!("{} wasted", format::bytes(row.wasted_bytes)));
+    }
+    if row.wanted_bytes < row.total_bytes {
+        facts.push(format!("{} off", format::bytes(row.total_bytes - row.wanted_bytes)));
+    }
+    if let Some(ratio) = format::ratio(row.uploaded_bytes, row.downloaded_bytes) {
+        facts.push(format!("ratio {ratio}"));
+    }
+    if peers.connected > 0 {
+        facts.push(count(peers.seeds, "seed"));
+    }
+    if peers.known > 0 {
+        facts.push(format!("{} known", count(peers.known, "peer")));
+    }
+    facts
+}
+
+/// Some of a thing, in the singular where it is one.
+pub fn count(number: u32, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_sentences_and_errors_are_not_taken_for_words() {
+        let held = cause_word("rate_limit").unwrap();
+        assert!(held.contains("] raises it"), "{held}");
+        assert_eq!(cause_word("a_new_word").as_deref(), Some("a new word"));
+        assert_eq!(cause_word("cannot write to /srv/x"), None);
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!((count(1, "peer"), count(0, "seed")), ("1 peer".to_owned(), "0 seeds".to_owned()));
+    }
+}

@@ -1,0 +1,74 @@
+//! What the screen says beside its tables: causes, filters, messages.
+
+use unchoke::contract::*;
+use unchoke::units::Rate;
+
+use super::Screen;
+use super::canned::{library, row, snapshot, with_detail};
+
+/// The last but one line of the screen.
+fn banner(screen: &Screen) -> String {
+    screen.picture().lines().rev().nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn the_cause_comes_first_in_words_with_the_key_that_helps() {
+    let mut held = library().remove(0);
+    held.cause = Some(Untrusted::new("rate_limit"));
+    held.wasted_bytes = 3 << 20;
+    let screen = Screen::new(80, 24, snapshot(vec![held]));
+    assert!(
+        banner(&screen).starts_with(" downloading: held by the download limit; ] raises it   9 of 34 peers")
+    );
+}
+
+#[test]
+fn a_healthy_download_says_what_no_column_says() {
+    let mut healthy = library().remove(0);
+    healthy.peers = PeerCounts { connected: 1, seeds: 1, half_open: 0, unchoked_us: 1, known: 1 };
+    healthy.requests_in_flight = 1;
+    healthy.wasted_bytes = 3 << 20;
+    let screen = Screen::new(80, 24, snapshot(vec![healthy]));
+    let said = banner(&screen);
+    assert!(said.contains("1 of 1 peer unchoke us, 1 request out, 3.00 MiB wasted"), "{said}");
+    assert!(said.len() <= 80 && !said.contains('…'), "{said}");
+}
+
+#[test]
+fn what_is_paused_has_neither_rates_nor_a_time_left() {
+    let paused = TorrentRow {
+        down_bps: Rate(5 << 20),
+        up_bps: Rate(5 << 20),
+        done_bytes: 1 << 20,
+        ..row(1, "paused", TorrentState::Paused)
+    };
+    let picture = Screen::new(80, 24, snapshot(vec![paused])).picture();
+    let line = picture.lines().nth(2).unwrap();
+    assert!(!line.contains("5.00M") && line.matches('·').count() >= 3, "{line}");
+}
+
+#[test]
+fn a_filter_is_said_while_messages_come_and_go() {
+    let mut screen = Screen::new(80, 24, with_detail(library(), 0));
+    screen.press("/arch<Enter>xx");
+    let picture = screen.picture();
+    assert!(picture.lines().next().unwrap().contains("1 of 8 shown, /arch"), "{picture}");
+    assert!(banner(&screen).contains("Names and addresses are shown."));
+    assert!(picture.lines().last().unwrap().contains("? help"), "{picture}");
+}
+
+#[test]
+fn a_filter_of_files_is_said_beside_the_tabs() {
+    let mut screen = Screen::new(80, 24, with_detail(library(), 0));
+    screen.press("1/deb<Enter><Tab>");
+    assert!(screen.picture().contains("/deb  "), "{}", screen.picture());
+}
+
+#[test]
+fn the_list_is_sorted_from_the_pane_too() {
+    let mut screen = Screen::new(80, 24, with_detail(library(), 0));
+    screen.press("2s");
+    assert!(screen.picture().contains("Sort the list by"));
+    screen.press("<Esc>>");
+    assert!(banner(&screen).contains("List sorted by state"));
+}
