@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::clock::Clock;
-use super::driver::ToDriver;
 use crate::engine::budget::{Budget, Flow, Grant};
-use crate::engine::io::Input;
 use crate::inspect;
 use crate::limits;
 use crate::units::{Rate, TorrentId};
 
+/// Hands a grant to a torrent without waiting; gives it back where the torrent's queue is full.
+pub(in crate::session) type Deliver = Box<dyn Fn(Grant) -> Result<(), Grant> + Send>;
+
 /// What is said to the budget's task.
-#[derive(Debug)]
 pub(in crate::session) enum ToBudget {
     /// A torrent begins; it is told what it may do.
-    Begin(TorrentId, inspect::Sender<ToDriver>),
+    Begin(TorrentId, Deliver),
     /// A torrent ends.
     End(TorrentId),
     /// A torrent waits for bytes.
@@ -25,12 +25,12 @@ pub(in crate::session) enum ToBudget {
     Limits(Option<Rate>, Option<Rate>),
 }
 
-type Drivers = BTreeMap<TorrentId, inspect::Sender<ToDriver>>;
+type Torrents = BTreeMap<TorrentId, Deliver>;
 
 /// Runs until nobody can ask any more.
 pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, clock: Clock) {
     let mut budget = Budget::default();
-    let mut torrents = Drivers::new();
+    let mut torrents = Torrents::new();
     // Torrents whose queue was full when the limits changed: until they hear of it they go by the old ones.
     let mut uninformed: BTreeSet<TorrentId> = BTreeSet::new();
     let mut ticks = interval(limits::GRANT_INTERVAL);
@@ -39,9 +39,11 @@ pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, cloc
         tokio::select! {
             said = inbox.recv() => match said {
                 None => return,
-                Some(ToBudget::Begin(torrent, driver)) => {
-                    send(&driver, budget.opening(torrent));
-                    torrents.insert(torrent, driver);
+                Some(ToBudget::Begin(torrent, deliver)) => {
+                    if deliver(budget.opening(torrent)).is_err() {
+                        uninformed.insert(torrent);
+                    }
+                    torrents.insert(torrent, deliver);
                 }
                 Some(ToBudget::End(torrent)) => {
                     budget.forget(torrent);
@@ -57,7 +59,7 @@ pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, cloc
             _ = ticks.tick(), if budget.is_waited_for() || !uninformed.is_empty() => {
                 uninformed.retain(|torrent| !inform(&budget, &torrents, *torrent));
                 for grant in budget.grants(clock.now()) {
-                    if let Some(driver) = torrents.get(&grant.torrent) && !send(driver, grant) {
+                    if torrents.get(&grant.torrent).is_some_and(|deliver| deliver(grant).is_err()) {
                         // Its queue is full: it asks again in its own name, as nobody else would.
                         budget.wants(grant.torrent, Flow::Down);
                         budget.wants(grant.torrent, Flow::Up);
@@ -69,17 +71,8 @@ pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, cloc
 }
 
 /// Tells a torrent under which limits it is now; false where its queue is full.
-fn inform(budget: &Budget, torrents: &Drivers, torrent: TorrentId) -> bool {
-    torrents.get(&torrent).is_none_or(|driver| send(driver, budget.opening(torrent)))
-}
-
-/// Hands a grant over without waiting; false where the torrent's queue is full.
-fn send(driver: &inspect::Sender<ToDriver>, grant: Grant) -> bool {
-    let Grant { torrent: _, up_bytes, down_bytes } = grant;
-    !matches!(
-        driver.try_send(ToDriver::Input(Input::Granted { up_bytes, down_bytes })),
-        Err(inspect::TrySendError::Full(_))
-    )
+fn inform(budget: &Budget, torrents: &Torrents, torrent: TorrentId) -> bool {
+    torrents.get(&torrent).is_none_or(|deliver| deliver(budget.opening(torrent)).is_ok())
 }
 
 #[cfg(test)]
@@ -91,15 +84,13 @@ mod tests {
         let (budget, inbox) = inspect::channel("test: to the budget", 4);
         inspect::spawn("test: budget", run(inbox, Clock::start())).detach();
         let (driver, mut inputs) = inspect::channel("test: inputs of a torrent", 1);
-        budget.send(ToBudget::Begin(TorrentId([1; 20]), driver)).await.unwrap();
-        budget.send(ToBudget::Limits(Some(Rate(1)), None)).await.unwrap();
+        let deliver: Deliver = Box::new(move |grant| driver.try_send(grant).map_err(|_| grant));
+        assert!(budget.send(ToBudget::Begin(TorrentId([1; 20]), deliver)).await.is_ok());
+        assert!(budget.send(ToBudget::Limits(Some(Rate(1)), None)).await.is_ok());
         // The budget hears of both before this task runs again: the opening grant fills the queue.
         let mut granted = Vec::new();
         for _ in 0..2 {
-            match inputs.recv().await {
-                Some(ToDriver::Input(Input::Granted { down_bytes, .. })) => granted.push(down_bytes),
-                other => panic!("{other:?}"),
-            }
+            granted.push(inputs.recv().await.map(|grant: Grant| grant.down_bytes).unwrap());
         }
         assert_eq!(granted, [None, Some(0)]);
     }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use tokio::time::sleep_until;
 
-use super::budget::ToBudget;
+use super::budget::{Deliver, ToBudget};
 use super::clock::Clock;
 use super::discovery::TrackerClient;
 use super::disk::{DiskPool, Job, Storage};
@@ -28,6 +28,7 @@ use super::handle::EventHub;
 use super::net::Greeted;
 use super::store::StoreHandle;
 use crate::contract::{EventKind, TorrentDetail, TorrentRow, Untrusted};
+use crate::engine::budget::Grant;
 use crate::engine::io::{DiskError, Input};
 use crate::engine::torrent::{DetailExtras, Torrent};
 use crate::inspect;
@@ -87,7 +88,7 @@ pub(in crate::session) enum Watch {
 }
 
 /// What all drivers share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::session) struct Shared {
     pub(in crate::session) clock: Clock,
     pub(in crate::session) bind: IpAddr,
@@ -152,10 +153,21 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
     Ends { inbox, rows, details, task }
 }
 
+/// How the budget hands a grant to a torrent. One that has ended takes it too: nobody asks for it again.
+fn granting(inbox: inspect::Sender<ToDriver>) -> Deliver {
+    Box::new(move |grant: Grant| {
+        let Grant { torrent: _, up_bytes, down_bytes } = grant;
+        match inbox.try_send(ToDriver::Input(Input::Granted { up_bytes, down_bytes })) {
+            Err(inspect::TrySendError::Full(_)) => Err(grant),
+            Ok(()) | Err(inspect::TrySendError::Closed(_)) => Ok(()),
+        }
+    })
+}
+
 impl Driver {
     async fn run(mut self, mut inbox: inspect::Receiver<ToDriver>) {
         let mut batch = Vec::with_capacity(limits::TURN_INPUTS_MAX);
-        let begin = ToBudget::Begin(self.outside.id, self.outside.inbox.clone());
+        let begin = ToBudget::Begin(self.outside.id, granting(self.outside.inbox.clone()));
         let _ = self.outside.shared.budget.send(begin).await;
         self.create_empty_files();
         self.turn(&mut batch);
