@@ -136,8 +136,7 @@ impl Message {
         })
     }
 
-    /// Appends the message with its length prefix. A block is copied; where that matters use
-    /// [`Message::header_and_payload`].
+    /// Appends the message with its length prefix. A block is copied; where that matters use [`piece_header`].
     pub fn encode(&self, out: &mut BytesMut) {
         out.reserve(self.wire_bytes());
         match self {
@@ -172,31 +171,6 @@ impl Message {
                 out.put_slice(payload);
             }
             Self::Unknown { id } => put_head(out, *id, 0),
-        }
-    }
-
-    /// For a block: what goes before it on the wire, and the block itself, so that both can be written without a
-    /// copy. `None` for all other messages.
-    pub fn header_and_payload(&self) -> Option<([u8; PIECE_HEADER_BYTES], &Bytes)> {
-        match self {
-            Self::Piece { piece, begin, data } => Some((piece_header(*piece, *begin, data.len()), data)),
-            Self::KeepAlive
-            | Self::Choke
-            | Self::Unchoke
-            | Self::Interested
-            | Self::NotInterested
-            | Self::Have(_)
-            | Self::Bitfield(_)
-            | Self::Request(_)
-            | Self::Cancel(_)
-            | Self::Port(_)
-            | Self::Suggest(_)
-            | Self::HaveAll
-            | Self::HaveNone
-            | Self::Reject(_)
-            | Self::AllowedFast(_)
-            | Self::Extended { .. }
-            | Self::Unknown { .. } => None,
         }
     }
 

@@ -100,18 +100,6 @@ impl Framer {
         Ok(Some(Message::decode(self.buffer.split_to(length).freeze())?))
     }
 
-    /// Bytes that wait for the rest of their message.
-    pub fn buffered_bytes(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// Gives memory back while the peer is quiet. Does nothing in the middle of a message.
-    pub fn release(&mut self) {
-        if self.buffer.is_empty() {
-            *self = Self::new();
-        }
-    }
-
     /// Follows the peer's pace: room doubles when a read filled it, and halves when reads stay small.
     fn adapt(&mut self) {
         let read = (self.buffer.len() + self.cut_bytes).saturating_sub(self.offered.length);

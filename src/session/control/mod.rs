@@ -30,7 +30,6 @@ use crate::units::{Rate, TorrentId};
 
 use adding::{Adder, Addition, Prepared};
 use magnets::Resolved;
-use snapshots::FreeSpace;
 
 /// What the control task is made from.
 pub(in crate::session) struct ControlParts {
@@ -75,7 +74,7 @@ pub(in crate::session) struct Control {
     watched: Option<TorrentId>,
     limits: (Option<Rate>, Option<Rate>),
     listen_port: u16,
-    free_space: FreeSpace,
+    free_space: inspect::WatchReceiver<Option<u64>>,
 }
 
 impl Control {
@@ -83,6 +82,7 @@ impl Control {
         let ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng } = parts;
         let (outcome_sender, outcomes) = inspect::channel("outcomes for control", limits::OUTCOME_QUEUE);
         let adder = Adder::new(&settings, shared.clone(), directory.clone(), http, (listen_port, rng));
+        let free_space = snapshots::watch_free_space(settings.save_dir.clone());
         let control = Self {
             limits: (settings.down_limit, settings.up_limit),
             settings,
@@ -98,7 +98,7 @@ impl Control {
             next_number: 0,
             watched: None,
             listen_port,
-            free_space: FreeSpace::default(),
+            free_space,
         };
         control.restore(stored, damaged);
         control

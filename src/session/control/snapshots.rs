@@ -1,30 +1,33 @@
 //! The picture of all torrents, put together from those that the drivers publish.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::Control;
 use crate::contract::{EngineStatus, Snapshot, TorrentRow};
+use crate::inspect;
 use crate::limits;
 use crate::session::disk::free_bytes;
-use crate::units::{Rate, Time};
+use crate::units::Rate;
 
-/// Free bytes where payload is saved, looked up now and then.
-#[derive(Debug, Default)]
-pub(super) struct FreeSpace {
-    looked_at: Option<Time>,
-    bytes: Option<u64>,
-}
-
-impl FreeSpace {
-    fn of(&mut self, now: Time, folder: &Path) -> Option<u64> {
-        let fresh = |at: Time| now.since(at) < limits::FREE_SPACE_INTERVAL;
-        if !self.looked_at.is_some_and(fresh) {
-            self.looked_at = Some(now);
-            self.bytes = free_bytes(folder);
+/// Free bytes where payload is saved, looked up now and then by a task of its own: a file system that does not answer
+/// holds up nobody.
+pub(super) fn watch_free_space(folder: PathBuf) -> inspect::WatchReceiver<Option<u64>> {
+    let (told, reader) = inspect::watch("free space", None);
+    let looking = async move {
+        let mut ticks = interval(limits::FREE_SPACE_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !told.is_closed() {
+            ticks.tick().await;
+            let folder = folder.clone();
+            let looked = inspect::spawn_blocking("look at free space", move || free_bytes(&folder)).await;
+            told.set(looked.ok().flatten());
         }
-        self.bytes
-    }
+    };
+    inspect::spawn("free space", looking).detach();
+    reader
 }
 
 impl Control {
@@ -52,7 +55,7 @@ impl Control {
             down_limit,
             up_limit,
             disk_queue_bytes: self.shared.disk.budget().queued_bytes(),
-            disk_free_bytes: self.free_space.of(self.shared.clock.now(), &self.settings.save_dir),
+            disk_free_bytes: self.free_space.latest(),
             save_dir: self.settings.save_dir.clone(),
         }
     }

@@ -361,7 +361,9 @@ fn enter_opens_zooms_and_escape_steps_back() {
 fn the_help_is_for_the_part_that_has_the_keys() {
     let mut screen = Screen::new(100, 60, with_detail(library(), 0));
     screen.press("?");
-    assert!(screen.picture().contains("mark and step on") && !screen.picture().contains("raise the priority"));
+    assert!(
+        screen.picture().contains("mark and step on") && !screen.picture().contains("raise the priority")
+    );
     screen.press("<Esc>1?");
     assert!(screen.picture().contains("raise the priority"));
 }
