@@ -8,7 +8,7 @@ use super::phase::Phase;
 use crate::codec::extension::{self, Extension, ExtensionHandshake};
 use crate::codec::peer::Message;
 use crate::codec::tracker::{AnnounceAnswer, AnnounceRequest, TrackerError};
-use crate::contract::{Direction, EventKind, PeerSource, Untrusted, redact_url};
+use crate::contract::{Direction, EventKind, PeerSource, Untrusted};
 use crate::engine::io::{Effect, NewConnection, TrackerKey};
 use crate::engine::peers::connection::Connection;
 use crate::engine::peers::known::{Seeds, Usefulness};
@@ -188,24 +188,12 @@ impl MetadataFetch {
         tracker: TrackerKey,
         result: Result<AnnounceAnswer, TrackerError>,
     ) {
-        self.trackers.answered(now, tracker, &result);
+        let (peers, event) = self.trackers.take_answer(now, tracker, result);
         if self.phase != Phase::Running {
             return;
         }
-        let url = self.trackers.url(tracker).map(redact_url).unwrap_or_default();
-        match result {
-            Ok(answer) => {
-                self.known.found(now, PeerSource::Tracker, &answer.peers);
-                let peers = u32::try_from(answer.peers.len()).unwrap_or(u32::MAX);
-                let warning = answer.warning.map(Untrusted::new);
-                self.notify(EventKind::TrackerAnswered { url, peers, warning });
-            }
-            Err(error) => {
-                let retry_s = self.trackers.retry_in_s(now, tracker).unwrap_or(0);
-                let error = Untrusted::new(error.to_string());
-                self.notify(EventKind::TrackerFailed { url, error, retry_s });
-            }
-        }
+        self.known.found(now, PeerSource::Tracker, &peers);
+        self.notify(event);
     }
 
     fn notify_gone(&mut self, address: SocketAddr, reason: &str) {

@@ -2,7 +2,7 @@
 
 use super::Torrent;
 use crate::codec::tracker::{AnnounceAnswer, AnnounceRequest, TrackerError};
-use crate::contract::{EventKind, PeerSource, Untrusted, redact_url};
+use crate::contract::PeerSource;
 use crate::engine::io::{Effect, TrackerKey};
 use crate::engine::trackers::{Due, PeerNeed};
 use crate::limits;
@@ -40,26 +40,11 @@ impl Torrent {
         tracker: TrackerKey,
         result: Result<AnnounceAnswer, TrackerError>,
     ) {
-        self.trackers.answered(now, tracker, &result);
+        let (peers, event) = self.trackers.take_answer(now, tracker, result);
         if !self.phase.transfers() {
             return;
         }
-        let url = self.trackers.url(tracker).map(redact_url).unwrap_or_default();
-        match result {
-            Ok(answer) => {
-                self.known.found(now, PeerSource::Tracker, &answer.peers);
-                let peers = u32::try_from(answer.peers.len()).unwrap_or(u32::MAX);
-                let warning = answer.warning.map(Untrusted::new);
-                self.notify(EventKind::TrackerAnswered { url, peers, warning });
-            }
-            Err(error) => {
-                let retry_s = self.trackers.retry_in_s(now, tracker).unwrap_or(0);
-                self.notify(EventKind::TrackerFailed {
-                    url,
-                    error: Untrusted::new(error.to_string()),
-                    retry_s,
-                });
-            }
-        }
+        self.known.found(now, PeerSource::Tracker, &peers);
+        self.notify(event);
     }
 }

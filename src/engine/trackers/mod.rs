@@ -8,8 +8,10 @@
 
 mod tracker;
 
+use std::net::SocketAddr;
+
 use crate::codec::tracker::{AnnounceAnswer, AnnounceEvent, ScrapeAnswer, TrackerError};
-use crate::contract::TrackerRow;
+use crate::contract::{EventKind, TrackerRow, Untrusted, redact_url};
 use crate::limits::{TRACKER_NUM_WANT, TRACKER_STOP_WAIT, TRACKERS_ASKED_MAX};
 use crate::units::Time;
 
@@ -154,6 +156,29 @@ impl Trackers {
     pub fn scraped(&mut self, key: TrackerKey, result: &Result<ScrapeAnswer, TrackerError>) {
         if let (Some(tracker), Ok(answer)) = (self.trackers.get_mut(key.0 as usize), result) {
             tracker.scraped(answer);
+        }
+    }
+
+    /// The same, and what follows from it: the peers that were named, and what front ends are told.
+    pub(super) fn take_answer(
+        &mut self,
+        now: Time,
+        key: TrackerKey,
+        result: Result<AnnounceAnswer, TrackerError>,
+    ) -> (Vec<SocketAddr>, EventKind) {
+        self.answered(now, key, &result);
+        let url = self.url(key).map(redact_url).unwrap_or_default();
+        match result {
+            Ok(AnnounceAnswer { peers, warning, .. }) => {
+                let count = u32::try_from(peers.len()).unwrap_or(u32::MAX);
+                let warning = warning.map(Untrusted::new);
+                (peers, EventKind::TrackerAnswered { url, peers: count, warning })
+            }
+            Err(error) => {
+                let retry_s = self.retry_in_s(now, key).unwrap_or(0);
+                let error = Untrusted::new(error.to_string());
+                (Vec::new(), EventKind::TrackerFailed { url, error, retry_s })
+            }
         }
     }
 
