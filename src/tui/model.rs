@@ -300,7 +300,7 @@ impl Model {
                     vec![Context::Torrents, Context::Screen, Context::Marks, Context::Rows, Context::Anywhere]
                 }
                 (Focus::Pane, Tab::Files) => {
-                    vec![Context::Tree, Context::Screen, Context::Marks, Context::Rows, Context::Anywhere]
+                    vec![Context::Tree, Context::Marks, Context::Screen, Context::Rows, Context::Anywhere]
                 }
                 (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => {
                     vec![Context::Pane, Context::Screen, Context::Rows, Context::Anywhere]

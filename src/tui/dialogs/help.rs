@@ -47,8 +47,13 @@ pub fn lines(contexts: &[Context]) -> Vec<Line> {
             if free.is_empty() {
                 continue;
             }
-            let keys = free.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ");
-            group.push(Line::Keys { keys, does: text::action(context, binding.action) });
+            let names = free.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ");
+            let action = text::action(context, binding.action);
+            match group.last_mut() {
+                // Keys of one meaning share a line.
+                Some(Line::Keys { keys, does }) if *does == action => *keys = format!("{keys} {names}"),
+                Some(_) | None => group.push(Line::Keys { keys: names, does: action }),
+            }
             keys_here.extend(free);
         }
         taken.extend(keys_here);

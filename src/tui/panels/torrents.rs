@@ -92,9 +92,17 @@ pub(in crate::tui) fn draw(model: &Model, buffer: &mut Buffer, heading: Rect, ar
     }
     let look = &model.look;
     // Names get a fair share before the columns of wide screens come in.
-    let fitted = fit(&columns(area.width), area.width, model.list.columns_skipped);
+    let columns = columns(area.width);
+    let fitted = fit(&columns, area.width, model.list.columns_skipped);
     let sorted = column_of(model.list.sort).map(|column| (column, text::sort_mark(model.list.direction)));
-    draw_heading(look, buffer, heading, &COLUMNS, &fitted, sorted);
+    draw_heading(
+        look,
+        buffer,
+        heading,
+        &marked(columns, &fitted, model.list.columns_skipped),
+        &fitted,
+        sorted,
+    );
     if model.list.is_empty() {
         let nothing = model.snapshot.torrents.is_empty();
         let why = if nothing { text::hints::no_torrents() } else { text::hints::no_match() };
@@ -116,6 +124,27 @@ fn columns(width: u16) -> [Column; 14] {
     let mut columns = COLUMNS;
     columns[Field::Name as usize].width = (width * 3 / 10).clamp(12, 60);
     columns
+}
+
+/// The columns, the first of them saying on which sides others are hidden.
+fn marked(mut columns: [Column; 14], fitted: &[FittedColumn], skipped: usize) -> [Column; 14] {
+    let last_is_shown = fitted.last().is_some_and(|last| last.index + 1 == columns.len());
+    columns[Field::Mark as usize].title = match (skipped > 0, last_is_shown) {
+        (false, true) => "",
+        (false, false) => " >",
+        (true, true) => "<",
+        (true, false) => "<>",
+    };
+    columns
+}
+
+/// How many columns can be scrolled away before the last one is shown.
+pub(in crate::tui) fn skipped_max(width: u16) -> usize {
+    let columns = columns(width);
+    let last_is_shown = |skipped: &usize| {
+        fit(&columns, width, *skipped).last().is_some_and(|last| last.index + 1 == columns.len())
+    };
+    (0..columns.len()).find(last_is_shown).unwrap_or(columns.len())
 }
 
 fn cell(model: &Model, torrent: &TorrentRow, position: usize, place: FittedColumn) -> Cell {

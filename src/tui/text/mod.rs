@@ -9,7 +9,7 @@ pub mod hints;
 mod keys;
 mod standing;
 
-pub use events::{event, severity};
+pub use events::{Outside, event, severity};
 pub use keys::{action, context};
 pub use standing::{cause_word, count, facts};
 

@@ -76,7 +76,7 @@ fn tell(model: &mut Model, event: &Event) {
     }
     let look = &model.look;
     let row = event.torrent.and_then(|id| model.snapshot.torrents.iter().find(|row| row.id == id));
-    let said = text::event(&event.kind, |outside| look.name(outside, || text::HIDDEN_TEXT.to_owned()));
+    let said = text::event(&event.kind, |outside| look.outside(outside, || None));
     let said = match row {
         Some(row) => format!("{}: {said}", look.name(&row.name, || text::HIDDEN_TORRENT.to_owned())),
         None => said,
@@ -264,6 +264,8 @@ fn motion(action: Action) -> Option<Motion> {
 fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     let page = model.list_page();
     model.list.settle(page);
+    let skipped_max = panels::list_columns_skipped_max(model.size.columns);
+    model.list.columns_skipped = model.list.columns_skipped.min(skipped_max);
     pane::settle(model);
     if let Some(Dialog::Add(dialog)) = &mut model.dialog
         && let AddStep::Choice(choice) = &mut dialog.step

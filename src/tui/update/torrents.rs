@@ -30,7 +30,7 @@ pub(super) fn act(model: &mut Model, action: Action) {
             list.unmark();
         }
         Action::Left => list.columns_skipped = list.columns_skipped.saturating_sub(1),
-        Action::Right => list.columns_skipped = (list.columns_skipped + 1).min(SortKey::ALL.len()),
+        Action::Right => list.columns_skipped += 1,
         _ => {}
     }
 }

@@ -6,6 +6,7 @@ use ratatui::style::Style;
 
 use crate::contract::Untrusted;
 use crate::tui::format;
+use crate::tui::text::{self, Outside};
 use crate::tui::theme::{Role, Theme};
 
 /// Which characters the terminal shows.
@@ -92,6 +93,16 @@ impl Look {
         match self.names {
             Names::Shown => self.text(name),
             Names::Hidden => instead(),
+        }
+    }
+
+    /// A part of an event. Where names are hidden, a peer or tracker is the `number` it has in its pane.
+    pub fn outside(&self, outside: Outside<'_>, number: impl FnOnce() -> Option<usize>) -> String {
+        let hidden = || number().map_or(text::HIDDEN_TEXT.to_owned(), |number| number.to_string());
+        match outside {
+            Outside::Open(text) => self.text(text),
+            Outside::Peer(address) => self.name(&Untrusted::new(address.to_string()), hidden),
+            Outside::Tracker(named) | Outside::Named(named) => self.name(named, hidden),
         }
     }
 

@@ -1,6 +1,9 @@
 //! What the screen says beside its tables: causes, filters, messages.
 
+use std::sync::Arc;
+
 use unchoke::contract::*;
+use unchoke::tui::{Message, Size};
 use unchoke::units::Rate;
 
 use super::Screen;
@@ -71,4 +74,42 @@ fn the_list_is_sorted_from_the_pane_too() {
     assert!(screen.picture().contains("Sort the list by"));
     screen.press("<Esc>>");
     assert!(banner(&screen).contains("List sorted by state"));
+}
+
+#[test]
+fn hidden_peers_of_the_log_are_those_of_the_pane_and_reasons_are_told() {
+    let mut snapshot = with_detail(library(), 0);
+    let mut detail = snapshot.detail.as_deref().unwrap().clone();
+    let mut line = detail.log[0].clone();
+    for address in [detail.peers[1].address, "203.0.113.9:6881".parse().unwrap()] {
+        let reason = Untrusted::new("it sent nothing for too long");
+        line.event.kind = EventKind::PeerGone { address, reason };
+        detail.log.push(line.clone());
+    }
+    let gone = detail.peers.len() + 1;
+    snapshot.detail = Some(Arc::new(detail));
+    let mut screen = Screen::new(120, 40, snapshot);
+    screen.press("x8");
+    let picture = screen.picture();
+    assert!(picture.contains("peer 2 gone: it sent nothing for too long"), "{picture}");
+    assert!(picture.contains(&format!("peer {gone} gone")), "{picture}");
+    assert!(picture.contains("peer 1 connected, qBittorrent/5.1.0"), "{picture}");
+    assert!(picture.contains("tracker 1 named 50 peers"), "{picture}");
+}
+
+#[test]
+fn hidden_columns_are_marked_and_scrolling_ends_where_all_are_shown() {
+    let mut screen = Screen::new(80, 24, snapshot(library()));
+    let heading = |screen: &Screen| screen.picture().lines().nth(1).unwrap().to_owned();
+    assert!(heading(&screen).starts_with(" >"));
+    screen.press("<Right>");
+    assert!(heading(&screen).starts_with("<>"), "{}", heading(&screen));
+    screen.press("<Right><Right><Right><Right><Right><Right><Right><Right><Right><Right><Right><Right>");
+    let last = heading(&screen);
+    assert!(last.starts_with("< ") && last.ends_with("Sent"), "{last}");
+    screen.press("<Left>");
+    assert!(heading(&screen).starts_with("<>"), "one press back is seen: {}", heading(&screen));
+    screen.send(Message::Resize(Size { columns: 200, rows: 24 }));
+    screen.send(Message::Resize(Size { columns: 80, rows: 24 }));
+    assert!(heading(&screen).starts_with(" >"), "{}", heading(&screen));
 }
