@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dialogs::Dialog;
+use super::dialogs::{Dialog, HelpDialog};
 use super::keymap::Context;
 use super::layout::{self, Areas};
 use super::message::Size;
@@ -39,6 +39,8 @@ pub struct Model {
     pub focus: Focus,
     /// What lies over the screen.
     pub dialog: Option<Dialog>,
+    /// The help, over everything else.
+    pub help: Option<HelpDialog>,
     /// The filter while it is typed.
     pub filter: Option<(FilterOf, LineInput)>,
     /// Messages to show.
@@ -233,6 +235,7 @@ impl Model {
             pane: Pane::default(),
             focus: Focus::List,
             dialog: None,
+            help: None,
             filter: None,
             toasts: Toasts::default(),
             watch: Watch::default(),
@@ -290,6 +293,9 @@ impl Model {
 
     /// The contexts of the keymap that hold now, innermost first.
     pub fn contexts(&self) -> Vec<Context> {
+        if self.help.is_some() {
+            return vec![Context::Help, Context::Rows, Context::Anywhere];
+        }
         if self.filter.is_some() {
             return vec![Context::Text, Context::Anywhere];
         }

@@ -25,9 +25,16 @@ pub fn view(model: &Model, buffer: &mut Buffer) -> Option<Position> {
     panels::banner(model, buffer, areas.banner);
     panels::status(model, buffer, areas.status);
     let in_dialog = dialogs::draw(model, buffer);
-    match &model.filter {
+    let cursor = match &model.filter {
         Some((_, input)) => Some(panels::filter_line(model, input, buffer, areas.status)),
         None => in_dialog,
+    };
+    match &model.help {
+        Some(help) => {
+            dialogs::draw_help(model, help, buffer);
+            None
+        }
+        None => cursor,
     }
 }
 

@@ -205,6 +205,9 @@ fn draw_choice(model: &Model, choice: &AddChoice, buffer: &mut Buffer) -> Option
         width: sheet.width.saturating_sub(4),
         height: 1,
     };
+    if model.snapshot.torrents.iter().any(|torrent| torrent.id == choice.preview.torrent) {
+        look.line(buffer, row(5), &[Span::new(text::ADD_IN_LIST, Role::Warning)]);
+    }
     let label = Span::new(text::ADD_FOLDER, Role::Quiet);
     let label_columns = u16::try_from(label.width()).unwrap_or(0);
     look.line(buffer, row(4), &[label]);
@@ -214,7 +217,12 @@ fn draw_choice(model: &Model, choice: &AddChoice, buffer: &mut Buffer) -> Option
     let start =
         [Span::new(text::ADD_START, Role::Quiet), Span::new(text::add_start(choice.start), Role::Text)];
     look.line(buffer, row(3), &start);
-    look.line(buffer, row(2), &[Span::new(hints::line(hints::ADD_CHOICE), Role::Quiet)]);
+    let keys = match choice.field {
+        _ if choice.tree.files() == 0 => hints::ADD_WITHOUT_FILES,
+        AddField::Files => hints::ADD_CHOICE,
+        AddField::Folder => hints::ADD_FOLDER,
+    };
+    look.line(buffer, row(2), &[Span::new(hints::line(keys), Role::Quiet)]);
     (choice.field == AddField::Folder).then_some(cursor)
 }
 

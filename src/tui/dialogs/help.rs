@@ -70,7 +70,8 @@ pub fn lines(contexts: &[Context]) -> Vec<Line> {
 
 const KEYS_COLUMNS: usize = 16;
 
-pub(super) fn draw(model: &Model, help: &HelpDialog, buffer: &mut Buffer) {
+/// Draws the help over everything else.
+pub fn draw(model: &Model, help: &HelpDialog, buffer: &mut Buffer) {
     let look = &model.look;
     let sheet = layout::sheet(model.size);
     frame(look, buffer, sheet, text::HELP_TITLE);

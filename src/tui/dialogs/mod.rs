@@ -1,6 +1,6 @@
 //! What lies over the screen and takes the keys: adding, questions, the sort menu, the help.
 //!
-//! At most one is open. Each file holds the state of one dialog and how it is drawn; what its keys do is in `update`.
+//! At most one is open, and the help over it. Each file holds the state of one dialog and how it is drawn; what its keys do is in `update`.
 
 mod add;
 mod help;
@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 pub use add::{AddChoice, AddDialog, AddField, AddStep, in_home, plain_request};
-pub use help::{HelpDialog, lines as help_lines};
+pub use help::{HelpDialog, draw as draw_help, lines as help_lines};
 pub use question::RemoveDialog;
 
 use super::keymap::Context;
@@ -33,8 +33,6 @@ pub enum Dialog {
     },
     /// What to sort by.
     Sort(Scroll),
-    /// The keys.
-    Help(HelpDialog),
 }
 
 impl Dialog {
@@ -59,7 +57,6 @@ impl Dialog {
             Self::Remove(remove) => vec![remove.context(), Context::Anywhere],
             Self::Quit { .. } => vec![Context::Question, Context::Anywhere],
             Self::Sort(_) => vec![Context::SortMenu, Context::Rows, Context::Anywhere],
-            Self::Help(_) => vec![Context::Help, Context::Rows, Context::Anywhere],
         }
     }
 }
@@ -78,10 +75,6 @@ pub fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
         }
         Dialog::Sort(scroll) => {
             sort::draw(model, scroll, buffer);
-            None
-        }
-        Dialog::Help(help) => {
-            help::draw(model, help, buffer);
             None
         }
     }

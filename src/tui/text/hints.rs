@@ -47,7 +47,8 @@ pub const PANE: Hints = &[
     (C::Screen, A::Help, "help"),
 ];
 /// While a source is typed.
-pub const ADD_SOURCE: Hints = &[(C::Text, A::Accept, "reads it"), (C::Text, A::Back, "cancels")];
+pub const ADD_SOURCE: Hints =
+    &[(C::Text, A::Accept, "reads it"), (C::Text, A::Back, "cancels"), (C::Anywhere, A::Help, "help")];
 /// While a source is read.
 pub const ADD_READING: Hints =
     &[(C::AddReading, A::AddUnread, "adds it without choosing files"), (C::AddReading, A::Back, "cancels")];
@@ -58,9 +59,25 @@ pub const ADD_CHOICE: Hints = &[
     (C::Tree, A::Lower, ""),
     (C::Tree, A::Normal, ""),
     (C::Tree, A::Skip, ""),
-    (C::Tree, A::Max, "priority"),
+    (C::Tree, A::Max, "prio"),
     (C::AddChoice, A::StartPaused, "start"),
     (C::AddChoice, A::NextField, "folder"),
+    (C::AddFiles, A::Help, "help"),
+    (C::AddChoice, A::Back, "cancels"),
+];
+/// While the folder is typed.
+pub const ADD_FOLDER: Hints = &[
+    (C::AddChoice, A::Accept, "adds"),
+    (C::AddChoice, A::StartPaused, "start"),
+    (C::AddChoice, A::NextField, "files"),
+    (C::Anywhere, A::Help, "help"),
+    (C::AddChoice, A::Back, "cancels"),
+];
+/// While the folder is typed and no files are known.
+pub const ADD_WITHOUT_FILES: Hints = &[
+    (C::AddChoice, A::Accept, "adds"),
+    (C::AddChoice, A::StartPaused, "start"),
+    (C::Anywhere, A::Help, "help"),
     (C::AddChoice, A::Back, "cancels"),
 ];
 /// In the question before quitting.
@@ -130,7 +147,21 @@ mod tests {
 
     #[test]
     fn every_hint_is_of_a_key_that_is_bound() {
-        let all = [LIST, EMPTY, FILES, PANE, ADD_SOURCE, ADD_READING, ADD_CHOICE, QUIT, SORT, HELP, FROZEN];
+        let all = [
+            LIST,
+            EMPTY,
+            FILES,
+            PANE,
+            ADD_SOURCE,
+            ADD_READING,
+            ADD_CHOICE,
+            ADD_FOLDER,
+            ADD_WITHOUT_FILES,
+            QUIT,
+            SORT,
+            HELP,
+            FROZEN,
+        ];
         for hints in all.into_iter().chain([remove(RemoveData::Keep), remove(RemoveData::Delete)]) {
             for (context, action, _) in hints {
                 assert!(!key_name(*context, *action).is_empty(), "{context:?} {action:?}");

@@ -52,6 +52,8 @@ pub const ADD_FIELD: &str = "Path of a .torrent file, URL, magnet link or info-h
 pub const ADD_READING: &str = "Reading...";
 /// Instead of files.
 pub const ADD_NO_FILES: &str = "Its files are not known yet; all will be downloaded.";
+/// The source is of a torrent that is there.
+pub const ADD_IN_LIST: &str = "It is in the list already; adding it only merges its trackers and peers.";
 /// Label of the folder.
 pub const ADD_FOLDER: &str = "Save in: ";
 /// Label of the start.

@@ -21,6 +21,7 @@ pub(super) fn open(model: &mut Model, source: &str) {
 /// Opens the dialog for the next pasted source, once nothing else is open.
 pub(super) fn next_source(model: &mut Model) {
     if model.dialog.is_none()
+        && model.help.is_none()
         && model.filter.is_none()
         && let Some(source) = model.sources.pop_front()
     {
@@ -33,6 +34,7 @@ pub(super) fn paste(model: &mut Model, pasted: &str) {
     if pasted.len() > limits::INPUT_BYTES_MAX {
         return model.toasts.push(Severity::Warning, text::PASTE_LONG);
     }
+    model.help = None;
     let pasted = pasted.trim();
     if let Some((of, input)) = &mut model.filter {
         input.paste(pasted);
@@ -70,7 +72,7 @@ pub(super) fn text_field(model: &mut Model) -> Option<&mut LineInput> {
             AddStep::Choice(choice) if choice.field == AddField::Folder => Some(&mut choice.folder),
             AddStep::Choice(_) | AddStep::Reading { .. } => None,
         },
-        Some(Dialog::Remove(_) | Dialog::Quit { .. } | Dialog::Sort(_) | Dialog::Help(_)) | None => None,
+        Some(Dialog::Remove(_) | Dialog::Quit { .. } | Dialog::Sort(_)) | None => None,
     }
 }
 
@@ -81,7 +83,7 @@ pub(super) fn choice(model: &mut Model) -> Option<&mut AddChoice> {
             AddStep::Choice(choice) => Some(choice),
             AddStep::Source { .. } | AddStep::Reading { .. } => None,
         },
-        Some(Dialog::Remove(_) | Dialog::Quit { .. } | Dialog::Sort(_) | Dialog::Help(_)) | None => None,
+        Some(Dialog::Remove(_) | Dialog::Quit { .. } | Dialog::Sort(_)) | None => None,
     }
 }
 

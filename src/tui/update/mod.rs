@@ -94,6 +94,9 @@ fn key(model: &mut Model, event: &KeyEvent, effects: &mut Vec<Effect>) {
 
 /// A key that no context binds: typed, where there is a text field.
 fn type_key(model: &mut Model, key: Key) {
+    if model.help.is_some() {
+        return;
+    }
     if let Some((of, input)) = &mut model.filter {
         if input.key(key) {
             let (of, filter) = (*of, input.text().to_owned());
@@ -111,6 +114,8 @@ fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::Quit => return quit(model, effects),
         Action::Redraw => return effects.push(Effect::Repaint),
         Action::Suspend => return effects.push(Effect::Suspend),
+        _ if model.help.is_some() => return help(model, action),
+        Action::Help => return open_help(model),
         _ => {}
     }
     if model.filter.is_some() {
@@ -124,7 +129,6 @@ fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             _ => model.dialog = None,
         },
         Some(Dialog::Sort(_)) => torrents::sort_menu(model, action),
-        Some(Dialog::Help(_)) => help(model, action),
         None => screen(model, action, effects),
     }
 }
@@ -133,7 +137,6 @@ fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
 fn screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     match action {
         Action::Add => add::open(model, ""),
-        Action::Help => open_help(model),
         Action::Freeze => freeze(model),
         Action::HideNames => hide_names(model),
         Action::Filter => {
@@ -186,6 +189,7 @@ fn quit(model: &mut Model, effects: &mut Vec<Effect>) {
         effects.push(Effect::Quit);
     } else {
         model.filter = None;
+        model.help = None;
         model.dialog = Some(Dialog::Quit { transferring });
     }
 }
@@ -208,19 +212,19 @@ fn hide_names(model: &mut Model) {
 }
 
 fn open_help(model: &mut Model) {
-    model.dialog = Some(Dialog::Help(HelpDialog { contexts: model.contexts(), scroll: Scroll::default() }));
+    model.help = Some(HelpDialog { contexts: model.contexts(), scroll: Scroll::default() });
 }
 
 fn help(model: &mut Model, action: Action) {
     let page = layout::help_rows(layout::help_text(model.size)).count();
-    let Some(Dialog::Help(help)) = &mut model.dialog else { return };
+    let Some(help) = &mut model.help else { return };
     match motion(action) {
         // The scroll's cursor is the first line that is seen, so the last places are those that fill a page.
         Some(motion) => {
             let places = help_lines(&help.contexts).len().saturating_sub(page) + 1;
             help.scroll.step(motion, places, page);
         }
-        None => model.dialog = None,
+        None => model.help = None,
     }
 }
 

@@ -7,7 +7,7 @@ use unchoke::tui::{Message, Size};
 use unchoke::units::Rate;
 
 use super::Screen;
-use super::canned::{library, row, snapshot, with_detail};
+use super::canned::{id, library, preview, row, snapshot, with_detail};
 
 /// The last but one line of the screen.
 fn banner(screen: &Screen) -> String {
@@ -112,4 +112,30 @@ fn hidden_columns_are_marked_and_scrolling_ends_where_all_are_shown() {
     screen.send(Message::Resize(Size { columns: 200, rows: 24 }));
     screen.send(Message::Resize(Size { columns: 80, rows: 24 }));
     assert!(heading(&screen).starts_with(" >"), "{}", heading(&screen));
+}
+
+#[test]
+fn the_add_dialog_shows_its_keys_and_comes_back() {
+    let mut screen = Screen::new(80, 24, with_detail(library(), 0));
+    screen.press("a/srv/x?<F1>");
+    assert!(screen.picture().contains("Text field"));
+    screen.press("zz<Esc>");
+    assert!(screen.picture().contains("/srv/x?") && !screen.picture().contains("zz"));
+    screen.press("<Enter>").answer(Ok(preview())).press("?");
+    assert!(screen.picture().contains("Add: files"));
+    screen.press("?<Tab>?");
+    assert!(screen.picture().contains("/srv/torrents?"), "a character of the folder");
+    assert!(screen.picture().contains("F1 help"));
+}
+
+#[test]
+fn the_add_dialog_says_that_a_torrent_is_there_and_offers_no_priorities_without_files() {
+    let mut screen = Screen::new(80, 24, with_detail(library(), 0));
+    screen.press("amagnet:?xt=urn:btih:d43e185e297421ea3f253ae04300e373aef9404e<Enter>");
+    let Answer::Preview(known) = preview() else { panic!("a preview") };
+    let without_files = TorrentPreview { torrent: id(3), files: Vec::new(), pieces: 0, ..(*known).clone() };
+    screen.answer(Ok(Answer::Preview(Arc::new(without_files))));
+    let picture = screen.picture();
+    assert!(picture.contains("It is in the list already"), "{picture}");
+    assert!(!picture.contains("+ - =") && !picture.contains("Tab"), "{picture}");
 }
