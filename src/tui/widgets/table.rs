@@ -71,10 +71,29 @@ impl Cell {
 
 /// Chooses the columns for `width`; the first `skipped` of those that may give way are left out (scrolled away).
 pub fn fit(columns: &[Column], width: u16, skipped: usize) -> Vec<FittedColumn> {
+    let unscrolled = choose(columns, width, &[]);
+    let chosen = match scrolled_away(columns, &unscrolled, skipped) {
+        scrolled if scrolled.is_empty() => unscrolled,
+        scrolled => choose(columns, width, &scrolled),
+    };
+    place(columns, width, &chosen)
+}
+
+/// The columns that are scrolled away. Each step takes one that is seen, and with it those before it that are not: a
+/// step that changed nothing would look like a key that does nothing.
+fn scrolled_away(columns: &[Column], unscrolled: &[bool], skipped: usize) -> Vec<usize> {
+    let gives_way: Vec<usize> = (0..columns.len()).filter(|&index| columns[index].rank > 0).collect();
+    let last_seen = unscrolled.iter().rposition(|chosen| *chosen).unwrap_or(0);
+    let steps: Vec<usize> =
+        gives_way.iter().copied().filter(|&index| unscrolled[index] || index > last_seen).collect();
+    let Some(to) = skipped.min(steps.len().saturating_sub(1)).checked_sub(1) else { return Vec::new() };
+    gives_way.into_iter().filter(|&index| index <= steps[to]).collect()
+}
+
+/// Which columns have room beside those of higher rank.
+fn choose(columns: &[Column], width: u16, scrolled: &[usize]) -> Vec<bool> {
     let mut by_rank: Vec<usize> = (0..columns.len()).collect();
     by_rank.sort_by_key(|&index| columns[index].rank);
-    let mut scrolled: Vec<usize> = (0..columns.len()).filter(|&index| columns[index].rank > 0).collect();
-    scrolled.truncate(skipped.min(scrolled.len().saturating_sub(1)));
     let mut chosen = vec![false; columns.len()];
     let mut used = 0u16;
     for index in by_rank {
@@ -84,12 +103,19 @@ pub fn fit(columns: &[Column], width: u16, skipped: usize) -> Vec<FittedColumn> 
         if column.rank == 0 || (fits && !scrolled.contains(&index)) {
             chosen[index] = true;
             used += gap + column.width;
-        } else if !fits && skipped == 0 {
+        } else if !fits && scrolled.is_empty() {
             // A lower rank must not slip in where a higher one had no room: the order of giving way is fixed.
             break;
         }
     }
-    let mut spare = width.saturating_sub(used);
+    chosen
+}
+
+/// Puts the chosen columns side by side; the growing ones take the room that is left.
+fn place(columns: &[Column], width: u16, chosen: &[bool]) -> Vec<FittedColumn> {
+    let widths =
+        columns.iter().zip(chosen).filter(|(_, chosen)| **chosen).map(|(column, _)| column.width + 1);
+    let mut spare = width.saturating_sub(widths.sum::<u16>().saturating_sub(1));
     let mut x = 0;
     let mut fitted = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate().filter(|(index, _)| chosen[*index]) {
