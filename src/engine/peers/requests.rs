@@ -96,7 +96,22 @@ impl Requests {
         }
     }
 
-    /// Takes a request off the wire (rejected); says whether it was there.
+    /// A request was rejected; says whether it was on the wire, given up before, or never made. With the fast extension
+    /// every cancel is answered too, by the block or by a reject (BEP 6).
+    pub(in crate::engine) fn rejected(&mut self, piece: PieceIndex, block: BlockIndex) -> Asked {
+        if self.take(piece, block) {
+            return Asked::Yes;
+        }
+        match self.forgotten.iter().position(|&entry| entry == (piece, block)) {
+            Some(at) => {
+                self.forgotten.remove(at);
+                Asked::Forgotten
+            }
+            None => Asked::Never,
+        }
+    }
+
+    /// Takes a request off the wire; says whether it was there.
     pub(in crate::engine) fn take(&mut self, piece: PieceIndex, block: BlockIndex) -> bool {
         let at = self.outstanding.iter().position(|entry| entry.piece == piece && entry.block == block);
         at.is_some_and(|at| self.outstanding.remove(at).is_some())

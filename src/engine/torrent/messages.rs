@@ -188,11 +188,13 @@ impl Torrent {
         if !peer.fast {
             return Err(Violation::new("rejects without the fast extension"));
         }
-        peer.rejects += 1;
-        let (rejects, choking) = (peer.rejects, peer.peer_choking);
         let block = BlockIndex(request.begin / BLOCK_BYTES);
         peer.allowed_fast.retain(|allowed| *allowed != request.piece);
-        if peer.requests.take(request.piece, block) && self.pieces.partial(request.piece).is_some() {
+        let asked = peer.requests.rejected(request.piece, block);
+        // The answer to a cancel of ours is no refusal.
+        peer.rejects += u32::from(asked != Asked::Forgotten);
+        let (rejects, choking) = (peer.rejects, peer.peer_choking);
+        if asked == Asked::Yes && self.pieces.partial(request.piece).is_some() {
             self.pieces.with_partial(request.piece, |partial| partial.release(block));
         }
         if rejects > limits::REJECTS_MAX && !choking {

@@ -116,3 +116,43 @@ fn a_new_download_limit_takes_back_what_was_asked_for_before_it() {
     assert_eq!(on_the_wire(&world), limits::PIPELINE_MIN);
     assert_eq!(world.nodes[leecher].torrent.row(world.now, 0).cause.unwrap().raw(), "rate_limit");
 }
+
+#[test]
+fn rejects_that_answer_our_own_cancels_are_no_offence() {
+    let mut world = World::new(1, 500 * BLOCK_BYTES as usize);
+    let (mute, leecher) = (world.add_seed(), world.add_leecher());
+    world.nodes[mute].mute = true;
+    world.connect(leecher, mute);
+    world.run(Duration::from_millis(1));
+    let connection = wire(leecher, mute);
+    // A pipeline that has grown: blocks that came raise it.
+    let asked = |world: &World| -> Vec<BlockRequest> {
+        let peer = &world.nodes[leecher].torrent.connections[&connection];
+        let range = |request: &crate::engine::peers::requests::Outstanding| BlockRequest {
+            piece: request.piece,
+            begin: request.block.0 * BLOCK_BYTES,
+            length: BLOCK_BYTES,
+        };
+        peer.requests.iter().map(range).collect()
+    };
+    for _ in 0..3 {
+        for BlockRequest { piece, begin, length } in asked(&world) {
+            let data = Bytes::copy_from_slice(world.payload.range(piece, begin, length));
+            let messages = vec![Message::Piece { piece, begin, data }];
+            world.wires.push_back((leecher, Input::Messages { connection, messages }));
+        }
+        world.run(Duration::from_millis(1));
+    }
+    let before = asked(&world);
+    assert!(before.len() > 2 * limits::REJECTS_MAX as usize, "{}", before.len());
+    world.wires.push_back((leecher, Input::Granted { up_bytes: None, down_bytes: Some(0) }));
+    world.run(Duration::from_millis(1));
+    let messages = before.into_iter().skip(limits::PIPELINE_MIN as usize).map(Message::Reject).collect();
+    world.wires.push_back((leecher, Input::Messages { connection, messages }));
+    world.run(Duration::from_millis(1));
+    assert!(
+        world.nodes[leecher].torrent.connections.contains_key(&connection),
+        "{:?}",
+        world.nodes[leecher].events
+    );
+}
