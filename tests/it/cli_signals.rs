@@ -3,6 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::real::payload::Payload;
+use crate::real::process::say;
 use crate::real::unchoke::Download;
 
 /// Exit status of a seeding download after the signal, and whether its control socket is gone.
@@ -27,4 +28,15 @@ fn an_interrupt_ends_with_130_after_a_clean_stop() {
 #[test]
 fn a_request_to_terminate_is_no_failure() {
     assert_eq!(ended_by(Signal::TERM), (Some(0), true));
+}
+
+#[test]
+fn a_hangup_is_a_request_to_terminate() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    if u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1 {
+        say("skipped: these tests run under nohup, and so would what they start");
+        return;
+    }
+    assert_eq!(ended_by(Signal::HUP), (Some(0), true));
 }
