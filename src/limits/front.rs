@@ -62,6 +62,10 @@ pub const REMOTE_IDLE: Duration = Duration::from_secs(300);
 /// A client of the control socket that does not take its answer within this is let go.
 pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
 
+/// Longest wait of `ctl` for an answer, fetching a torrent aside: a working engine answers within a second, one that checks
+/// or deletes much on a slow disk within some more, one that is stopped never.
+pub const REMOTE_ANSWER_WAIT: Duration = Duration::from_secs(30);
+
 /// Pause after the control socket could not take a client (no descriptors left, most likely).
 pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);
 

@@ -2,16 +2,18 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
 
 use super::address::SocketAddress;
 use super::line::{Line, read_line};
 use super::{Question, Reply, SOCKET_NAME};
-use crate::contract::{Answer, Command, Refusal};
-use crate::limits::REMOTE_ANSWER_BYTES_MAX;
+use crate::contract::{Answer, Command, Refusal, Source};
+use crate::limits::{REMOTE_ANSWER_BYTES_MAX, REMOTE_ANSWER_WAIT, TORRENT_FETCH_WAIT};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,18 @@ pub enum ClientError {
         /// The system's words.
         error: io::Error,
     },
+    /// It is there and says nothing.
+    #[error(
+        "the unchoke on the state folder {} has not answered within {} s: it is stopped or overloaded; what was asked may \
+         still take effect. Continue it (`fg`, or kill -CONT), try again later, or end it and start another",
+        .state_dir.display(), .waited.as_secs()
+    )]
+    Silent {
+        /// The folder.
+        state_dir: PathBuf,
+        /// For how long.
+        waited: Duration,
+    },
     /// It sent something else than an answer.
     #[error("the unchoke on the state folder {} speaks another version: {error}; restart it", .state_dir.display())]
     Malformed {
@@ -53,20 +67,26 @@ pub struct Client {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
     last_id: u64,
+    /// Longest wait for an answer.
+    patience: Duration,
 }
 
 impl Client {
     /// Connects to the engine that runs on this state folder.
     pub async fn connect(state_dir: &Path) -> Result<Self, ClientError> {
         let state_dir = state_dir.to_owned();
+        let patience = REMOTE_ANSWER_WAIT;
         let connected = match SocketAddress::new(&state_dir, SOCKET_NAME) {
-            Ok(address) => UnixStream::connect(address.path()).await,
+            Ok(address) => match timeout(patience, UnixStream::connect(address.path())).await {
+                Ok(connected) => connected,
+                Err(_elapsed) => return Err(ClientError::Silent { state_dir, waited: patience }),
+            },
             Err(error) => Err(error),
         };
         match connected {
             Ok(stream) => {
                 let (read, writer) = stream.into_split();
-                Ok(Self { state_dir, reader: BufReader::new(read), writer, last_id: 0 })
+                Ok(Self { state_dir, reader: BufReader::new(read), writer, last_id: 0, patience })
             }
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
@@ -77,8 +97,14 @@ impl Client {
         }
     }
 
-    /// Asks, and waits for the answer to that question.
+    /// Asks, and waits for the answer to that question. After [`ClientError::Silent`] the connection is of no more use.
     pub async fn request(&mut self, command: Command) -> Result<Answer, ClientError> {
+        let waited = self.patience + fetch_wait(&command);
+        let state_dir = self.state_dir.clone();
+        timeout(waited, self.ask(command)).await.unwrap_or(Err(ClientError::Silent { state_dir, waited }))
+    }
+
+    async fn ask(&mut self, command: Command) -> Result<Answer, ClientError> {
         self.last_id += 1;
         let question = Question { id: self.last_id, command };
         let mut line = serde_json::to_vec(&question).map_err(|error| self.malformed(error))?;
@@ -111,5 +137,29 @@ impl Client {
 
     fn malformed(&self, error: serde_json::Error) -> ClientError {
         ClientError::Malformed { state_dir: self.state_dir.clone(), error }
+    }
+}
+
+/// How long the engine itself may wait for others before it answers.
+fn fetch_wait(command: &Command) -> Duration {
+    let fetches = matches!(command, Command::Preview(Source::Url(_)))
+        || matches!(command, Command::Add(request) if matches!(request.source, Source::Url(_)));
+    if fetches { TORRENT_FETCH_WAIT } else { Duration::ZERO }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engine_that_does_not_answer_is_not_waited_for_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        // It listens and never takes a client, as a process does that was stopped.
+        let _listener = tokio::net::UnixListener::bind(folder.path().join(SOCKET_NAME)).unwrap();
+        let mut client = Client::connect(folder.path()).await.unwrap();
+        client.patience = Duration::from_millis(20);
+        let error = client.request(Command::List).await.unwrap_err();
+        assert!(matches!(error, ClientError::Silent { .. }), "{error}");
+        assert!(error.to_string().contains(&*folder.path().to_string_lossy()), "{error}");
     }
 }
