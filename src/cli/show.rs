@@ -11,6 +11,7 @@ use super::json;
 use crate::contract::{Source, Untrusted, redact_url};
 use crate::limits::TORRENT_BYTES_MAX;
 use crate::metainfo::{Kind, Magnet, Metainfo, SafePath, parse};
+use crate::tui::format;
 
 /// How the answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,17 +161,20 @@ impl Shown {
         fact("kind", Some(self.kind.to_owned()))?;
         fact("info-hash v1", self.info_hash_v1.clone())?;
         fact("info-hash v2", self.info_hash_v2.clone())?;
-        let exact = |bytes: u64| if bytes < 1024 { String::new() } else { format!(" ({bytes} bytes)") };
-        fact("size", self.total_bytes.map(|bytes| size(bytes) + &exact(bytes)))?;
+        let exact = |bytes: u64| if bytes < 1000 { String::new() } else { format!(" ({bytes} bytes)") };
+        fact("size", self.total_bytes.map(|bytes| format::bytes(bytes) + &exact(bytes)))?;
         let pieces = self.pieces.zip(self.piece_length);
-        fact("pieces", pieces.map(|(count, length)| format!("{count} of {}", size(length.into()))))?;
+        fact("pieces", pieces.map(|(count, length)| format!("{count} of {}", format::bytes(length.into()))))?;
         fact(
             "private",
             self.private.filter(|private| *private).map(|_| "yes: peers from its trackers only".to_owned()),
         )?;
         fact("comment", shown(&self.comment))?;
         fact("created by", shown(&self.created_by))?;
-        fact("creation date", self.creation_date.map(|date| format!("{date} (seconds since 1970)")))?;
+        fact(
+            "creation date",
+            self.creation_date.map(|date| format!("{} ({date})", format::date_time(date))),
+        )?;
         fact("source", shown(&self.source))?;
         for (tier, urls) in self.trackers.iter().enumerate() {
             urls.iter()
@@ -185,30 +189,19 @@ impl Shown {
             let target =
                 file.symlink.as_ref().map(|target| format!(" -> {}", Untrusted::new(target.as_str())));
             let path = Untrusted::new(file.path.as_str());
-            fact("file", Some(format!("{:>10}  {path}{}", size(file.bytes), target.unwrap_or_default())))?;
+            fact(
+                "file",
+                Some(format!("{:>10}  {path}{}", format::bytes(file.bytes), target.unwrap_or_default())),
+            )?;
         }
         Ok(())
     }
 }
 
-/// A byte count in the largest binary unit that leaves at least 1, to one decimal.
-pub fn size(bytes: u64) -> String {
-    const STEP: f64 = 1024.0;
-    let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < STEP {
-            let decimals = usize::from(unit != "B" && value.fract() != 0.0);
-            return format!("{value:.decimals$} {unit}");
-        }
-        value /= STEP;
-    }
-    format!("{value:.1} TiB")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metainfo::create::from_memory;
+    use crate::metainfo::create::{Options, from_memory, from_memory_with};
 
     fn shown(source: &Source, form: Form) -> String {
         let mut out = Vec::new();
@@ -278,7 +271,11 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_short() {
-        assert_eq!([0, 1023, 16_384, 1_503_238_553].map(size), ["0 B", "1023 B", "16 KiB", "1.4 GiB"]);
+    fn people_read_a_date_and_sizes_as_elsewhere() {
+        let options = Options { creation_date: Some(1_234_567_890), ..Options::default() };
+        let torrent = from_memory_with("t", &[("a", &[1; 40_000])], &options).unwrap();
+        let text = shown(&Source::Bytes(torrent), Form::Text);
+        assert!(text.contains("creation date  2009-02-13 23:31:30 UTC (1234567890)"), "{text}");
+        assert!(text.contains("size           39.0 KiB (40000 bytes)"), "{text}");
     }
 }

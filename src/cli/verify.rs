@@ -54,8 +54,10 @@ pub(super) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
 
 /// A folder that is not there holds nothing, which would read like lost data.
 fn check_folder(dir: &Path) -> anyhow::Result<()> {
-    let found = std::fs::metadata(dir)
-        .with_context(|| format!("cannot look into the folder {}: is --dir right?", shown(dir)))?;
+    let found = std::fs::metadata(dir).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => anyhow!("the folder {} is not there: is --dir right?", shown(dir)),
+        _ => anyhow!("cannot look into the folder {}: {error}", shown(dir)),
+    })?;
     ensure!(
         found.is_dir(),
         "{} is no folder: --dir is the folder that the payload was saved into",
@@ -337,7 +339,7 @@ mod tests {
     fn a_folder_that_is_not_there_has_nothing() {
         let (info, folder) = world();
         let error = check_folder(&folder.path().join("nowhere")).unwrap_err();
-        assert!(format!("{error:#}").contains("nowhere: is --dir right?"), "{error:#}");
+        assert!(format!("{error:#}").contains("nowhere is not there"), "{error:#}");
         let found = findings(&info, &folder.path().join("nowhere"));
         assert_eq!((found.good, found.missing), (0, 4));
         assert_eq!(states(&found), [FileState::Missing; 3]);

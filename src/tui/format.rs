@@ -106,6 +106,23 @@ pub fn time_of_day(unix_s: u64) -> String {
     format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
 }
 
+/// A second since the Unix epoch as a date and time in UTC: `2009-02-13 23:31:30 UTC`.
+pub fn date_time(unix_s: i64) -> String {
+    const DAY_S: i64 = 86_400;
+    // Days since 1 March of the year 0, in eras of 400 years: leap days come last in their year, so each month has its
+    // place whatever the year (the proleptic Gregorian calendar).
+    let days = unix_s.div_euclid(DAY_S) + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let time = time_of_day(unix_s.rem_euclid(DAY_S).unsigned_abs());
+    format!("{year:04}-{month:02}-{day:02} {time} UTC")
+}
+
 /// Columns that `text` takes on a terminal.
 pub fn width(text: &str) -> usize {
     text.width()
@@ -167,6 +184,20 @@ pub fn cut_start(text: &str, columns: usize, more: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_follow_the_calendar() {
+        for (unix_s, expected) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (1_234_567_890, "2009-02-13 23:31:30 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+            (-1, "1969-12-31 23:59:59 UTC"),
+        ] {
+            assert_eq!(date_time(unix_s), expected);
+        }
+        assert!(date_time(i64::MAX).ends_with("UTC") && date_time(i64::MIN).ends_with("UTC"));
+    }
 
     #[test]
     fn sizes_never_outgrow_their_column() {

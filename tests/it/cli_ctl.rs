@@ -181,6 +181,19 @@ fn people_never_see_what_acts_on_their_terminal() {
 }
 
 #[test]
+fn people_are_told_what_has_taken_effect() {
+    let engine = Engine::start();
+    for (words, told) in [
+        (format!("pause {}", first()), "Paused."),
+        (format!("remove {} --data", first()), "Removed with its data."),
+        (format!("priority {} 0 off", first()), "Priority set."),
+    ] {
+        let output = engine.ctl(&words);
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("a␛[2Jb: {told}\n"), "{words}");
+    }
+}
+
+#[test]
 fn several_levels_reach_the_engine_as_one_change() {
     let mut engine = Engine::start();
     engine.json(&format!("priority {} ** off t/a.bin 2 high", first()));

@@ -22,6 +22,7 @@ use crate::contract::{
     TorrentDetail, TorrentRow, Untrusted, redact_url,
 };
 use crate::session::remote::Client;
+use crate::tui::{Done, text};
 use crate::units::{FileIndex, PieceIndex, Rate, Time, TorrentId};
 
 /// Runs the command.
@@ -36,11 +37,14 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
     match &arguments.command {
         CtlCommand::List => call.list().await?,
         CtlCommand::Add(add) => call.add(add).await?,
-        CtlCommand::Pause { ids } => call.each(ids, Command::Pause).await?,
-        CtlCommand::Resume { ids } => call.each(ids, Command::Resume).await?,
+        CtlCommand::Pause { ids } => call.each(ids, Done::Paused, Command::Pause).await?,
+        CtlCommand::Resume { ids } => call.each(ids, Done::Resumed, Command::Resume).await?,
         CtlCommand::Remove { ids, data } => {
-            let data = if *data { RemoveData::Delete } else { RemoveData::Keep };
-            call.each(ids, |torrent| Command::Remove { torrent, data }).await?;
+            let (data, done) = match data {
+                true => (RemoveData::Delete, Done::Deleted),
+                false => (RemoveData::Keep, Done::Removed),
+            };
+            call.each(ids, done, |torrent| Command::Remove { torrent, data }).await?;
         }
         CtlCommand::Files { id } => call.files(id).await?,
         CtlCommand::Priority { id, words } => call.priority(id, words).await?,
@@ -53,8 +57,8 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
             let detail = call.detail(id).await?;
             call.print(&detail.trackers, || table::trackers(&detail.trackers))?;
         }
-        CtlCommand::Recheck { ids } => call.each(ids, Command::Recheck).await?,
-        CtlCommand::Announce { ids } => call.each(ids, Command::Announce).await?,
+        CtlCommand::Recheck { ids } => call.each(ids, Done::Verifying, Command::Recheck).await?,
+        CtlCommand::Announce { ids } => call.each(ids, Done::Announced, Command::Announce).await?,
         CtlCommand::Limit(limits) => call.limit(limits).await?,
     }
     Ok(Exit::Done)
@@ -153,19 +157,32 @@ impl Call {
     }
 
     /// Asks the same of several torrents. All IDs are looked up first: a wrong one changes nothing.
-    async fn each(&mut self, ids: &[String], command: impl Fn(TorrentId) -> Command) -> anyhow::Result<()> {
+    async fn each(
+        &mut self,
+        ids: &[String],
+        done: Done,
+        command: impl Fn(TorrentId) -> Command,
+    ) -> anyhow::Result<()> {
         let rows = self.rows().await?;
         let found: Vec<_> = ids.iter().map(|id| choice::torrent(id, &rows)).collect::<Result<_, _>>()?;
         for row in &found {
             let answer = self.client.request(command(row.id)).await;
             match answer.with_context(|| format!("{}", row.name))? {
-                Answer::Done => {}
+                Answer::Done => self.tell(&row.name, done)?,
                 other => return Err(unexpected(&other)),
             }
         }
         if self.format == Format::Json {
             let changed: Vec<_> = found.iter().map(|row| Changed { id: row.id, already: None }).collect();
             self.output.json(&changed)?;
+        }
+        Ok(())
+    }
+
+    /// Tells people what has taken effect; programs get all of it at the end.
+    fn tell(&mut self, name: &Untrusted, done: Done) -> anyhow::Result<()> {
+        if self.format == Format::Table {
+            self.output.line(format_args!("{name}: {}", text::done(done)))?;
         }
         Ok(())
     }
@@ -187,7 +204,7 @@ impl Call {
         let changes = choice::changes(&groups, &detail.files)?;
         let torrent = detail.row.id;
         match self.client.request(Command::SetPriority { torrent, changes }).await? {
-            Answer::Done => {}
+            Answer::Done => self.tell(&detail.row.name, Done::PrioritySet)?,
             other => return Err(unexpected(&other)),
         }
         if self.format == Format::Json {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::contract::{Direction, FileRow, PeerRow, PieceRun, TorrentRow, TrackerRow};
-use crate::tui::format;
+use crate::tui::{format, text};
 use crate::units::Rate;
 
 /// A table. The last column is never padded, so long names do not fill the screen with spaces.
@@ -42,7 +42,7 @@ impl Table {
 
 pub(super) fn torrents(rows: &[Arc<TorrentRow>]) -> Table {
     Table::new(&["ID", "STATE", "DONE", "SIZE", "DOWN", "UP", "PEERS", "NAME"]).rows(rows.iter().map(|row| {
-        let cause = row.cause.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
+        let cause = row.cause.as_ref().map(|cause| format!(" ({})", text::cause(cause))).unwrap_or_default();
         vec![
             row.id.to_string()[..10].to_owned(),
             row.state.word().to_owned(),
@@ -70,20 +70,12 @@ pub(super) fn files(rows: &[FileRow]) -> Table {
 
 pub(super) fn runs(rows: &[PieceRun]) -> Table {
     Table::new(&["FIRST", "COUNT", "PRIORITY", "STATE", "BLOCKED"]).rows(rows.iter().map(|run| {
-        let states = [
-            (run.have, "have"),
-            (run.partial, "partial"),
-            (run.checking, "checking"),
-            (run.unknown, "unknown"),
-            (run.requested, "requested"),
-        ];
-        let words: Vec<_> = states.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
         vec![
             run.start.0.to_string(),
             run.length.to_string(),
             run.priority.word().to_owned(),
-            if words.is_empty() { "missing".to_owned() } else { words.join("+") },
-            run.blocked.map_or("", |blocked| blocked.word()).to_owned(),
+            text::run_state(run),
+            run.blocked.map_or("", text::blocked).to_owned(),
         ]
     }))
 }
@@ -119,10 +111,9 @@ pub(super) fn peers(rows: &[PeerRow]) -> Table {
 
 pub(super) fn trackers(rows: &[TrackerRow]) -> Table {
     Table::new(&["TIER", "STATE", "NEXT", "PEERS", "URL", "MESSAGE"]).rows(rows.iter().map(|row| {
-        let state = serde_json::to_value(row.state).ok();
         vec![
             row.tier.to_string(),
-            state.as_ref().and_then(|word| word.as_str()).unwrap_or_default().to_owned(),
+            text::tracker_state(row.state).to_owned(),
             row.next_announce_s.map(format::duration).unwrap_or_default(),
             row.peers.to_string(),
             row.url.shown(),
@@ -177,9 +168,6 @@ mod tests {
             blocked: Some(Blocked::AllRequested),
         };
         let line = runs(&[run]).lines().nth(1).unwrap();
-        assert_eq!(
-            line.split_whitespace().collect::<Vec<_>>(),
-            ["3", "2", "normal", "partial+requested", "all_requested"]
-        );
+        assert!(line.ends_with("partial, requested  all of it is requested"), "{line}");
     }
 }

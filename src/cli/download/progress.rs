@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cli::engine::is_complete;
 use crate::contract::{Snapshot, TorrentRow, TorrentState};
-use crate::tui::format;
+use crate::tui::{format, text};
 use crate::units::TorrentId;
 
 /// What is known of the torrents from the last look.
@@ -96,7 +96,7 @@ impl Progress {
 
 /// A torrent that is not complete: what it is doing, why not more, and how much is missing.
 fn describe(row: &TorrentRow) -> String {
-    let cause = row.cause.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    let cause = row.cause.as_ref().map(|cause| format!(" ({})", text::cause(cause))).unwrap_or_default();
     let missing = match row.state {
         TorrentState::Metadata => "metadata missing".to_owned(),
         _ if row.pieces.total == 0 => "nothing known of its pieces".to_owned(),
@@ -124,7 +124,7 @@ mod tests {
             id: ID,
             name: Untrusted::new("debian.iso"),
             state,
-            cause: (state == TorrentState::Error).then(|| Untrusted::new("disk full")),
+            cause: (state == TorrentState::Error).then(|| Untrusted::new("disk_full")),
             done_bytes: 1024,
             wanted_bytes: 4096,
             total_bytes: 4096,

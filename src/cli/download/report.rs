@@ -14,6 +14,7 @@ use crate::cli::row::{StatusLine, to_millis};
 use crate::contract::{Event, EventKind, Snapshot, TorrentRow, TorrentState, Untrusted};
 use crate::limits::{STATUS_INTERVAL, UNWATCHED_STATUS_INTERVAL};
 use crate::tui::format;
+use crate::tui::text::{self, Outside};
 use crate::units::{Rate, Time, TorrentId};
 
 /// The printer of a download.
@@ -143,7 +144,7 @@ impl Report {
             Some(id) => self.names.get(&id).map_or_else(|| id.to_string(), Untrusted::shown),
             None => "unchoke".to_owned(),
         };
-        self.output.line(format_args!("{t_s:9.3} s  {whose}: {}", words(&event.kind)))
+        self.output.line(format_args!("{t_s:9.3} s  {whose}: {}", text::event(&event.kind, shown)))
     }
 
     fn status(&mut self, elapsed: Duration, row: &TorrentRow) -> io::Result<()> {
@@ -170,6 +171,14 @@ impl Report {
     }
 }
 
+/// A part of an event as it is safe to show.
+fn shown(outside: Outside<'_>) -> String {
+    match outside {
+        Outside::Peer(address) => address.to_string(),
+        Outside::Tracker(text) | Outside::Named(text) | Outside::Open(text) => text.shown(),
+    }
+}
+
 /// A torrent as a line for people.
 fn person_line(row: &TorrentRow) -> String {
     let mut line = format!(
@@ -186,9 +195,9 @@ fn person_line(row: &TorrentRow) -> String {
     if row.up_bps.0 > 0 {
         line += &format!(", up {}", format::rate(row.up_bps));
     }
-    line += &format!(", {} peers", row.peers.connected);
+    line += &format!(", {}", text::count(row.peers.connected, "peer"));
     if let Some(cause) = &row.cause {
-        line += &format!(" ({cause})");
+        line += &format!(" ({})", text::cause(cause));
     }
     line
 }
@@ -202,30 +211,15 @@ fn summary(snapshot: &Snapshot) -> String {
             let sum = |of: fn(&TorrentRow) -> u64| rows.iter().map(|row| of(row)).sum::<u64>();
             let (done, wanted) = (sum(|row| row.done_bytes), sum(|row| row.wanted_bytes));
             format!(
-                "{} torrents: {}, {} of {}, down {}, up {}, {} peers",
+                "{} torrents: {}, {} of {}, down {}, up {}, {}",
                 rows.len(),
                 format::percent(done, wanted),
                 format::bytes(done),
                 format::bytes(wanted),
                 format::rate(Rate(sum(|row| row.down_bps.0))),
                 format::rate(Rate(sum(|row| row.up_bps.0))),
-                sum(|row| u64::from(row.peers.connected)),
+                text::count(rows.iter().map(|row| row.peers.connected).sum(), "peer"),
             )
         }
     }
-}
-
-/// An event in its stable words, so that what people read can be searched for in what programs read.
-fn words(kind: &EventKind) -> String {
-    let value = serde_json::to_value(kind).unwrap_or_default();
-    let mut text = value["event"].as_str().unwrap_or("event").replace('_', " ");
-    for (key, value) in value.as_object().into_iter().flatten().filter(|(key, _)| *key != "event") {
-        let value = match value {
-            serde_json::Value::String(text) => Untrusted::new(text.as_str()).shown(),
-            serde_json::Value::Null => continue,
-            other => other.to_string(),
-        };
-        text += &format!(", {} {value}", key.replace('_', " "));
-    }
-    text
 }

@@ -11,7 +11,7 @@ mod standing;
 
 pub use events::{Outside, event, severity};
 pub use keys::{action, context};
-pub use standing::{cause_word, count, facts};
+pub use standing::{cause, cause_word, count, facts};
 
 use super::format;
 use super::message::Done;

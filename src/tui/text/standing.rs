@@ -1,15 +1,18 @@
 //! How the selected torrent stands, in words: why it is not doing more, and what no column says.
 
 use super::super::format;
-use crate::contract::{TorrentRow, TorrentState};
+use crate::contract::{TorrentRow, TorrentState, Untrusted};
 use crate::tui::keymap::{Action, Context, key_name};
+
+/// The download limit is what holds it.
+const HELD: &str = "held by the download limit";
 
 /// A stable word of the engine in a sentence; `None` for a text that is no such word.
 pub fn cause_word(word: &str) -> Option<String> {
     let sentence = match word {
         "rate_limit" => {
             let key = key_name(Context::Screen, Action::DownRaise);
-            return Some(format!("held by the download limit; {key} raises it"));
+            return Some(format!("{HELD}; {key} raises it"));
         }
         "no_peers_known" => "no peers are known yet",
         "no_peer_reachable" => "none of the known peers can be reached",
@@ -26,6 +29,14 @@ pub fn cause_word(word: &str) -> Option<String> {
         }
     };
     Some(sentence.to_owned())
+}
+
+/// Why a torrent does not do more, where there are no keys to name.
+pub fn cause(cause: &Untrusted) -> String {
+    match cause.raw() {
+        "rate_limit" => HELD.to_owned(),
+        word => cause_word(word).unwrap_or_else(|| cause.shown()),
+    }
 }
 
 /// What the columns do not say of a torrent, the most telling first.
@@ -79,6 +90,10 @@ mod tests {
         assert!(held.contains("] raises it"), "{held}");
         assert_eq!(cause_word("a_new_word").as_deref(), Some("a new word"));
         assert_eq!(cause_word("cannot write to /srv/x"), None);
+        let without_keys = |word| cause(&Untrusted::new(word));
+        assert_eq!(without_keys("rate_limit"), HELD);
+        assert_eq!(without_keys("no_peers_known"), "no peers are known yet");
+        assert_eq!(without_keys("no room on /\u{1b}"), "no room on /␛");
     }
 
     #[test]
