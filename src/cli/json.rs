@@ -9,6 +9,8 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 
+use crate::contract::acts_or_hides;
+
 /// The value as one line, without its line end.
 pub fn line<T: Serialize>(value: &T) -> anyhow::Result<String> {
     let mut out = Vec::new();
@@ -38,23 +40,6 @@ impl Formatter for Visible {
     }
 }
 
-/// DEL, C1 controls, bidi marks, zero-width characters and tags.
-fn acts_or_hides(character: char) -> bool {
-    matches!(
-        character,
-        '\u{7f}'..='\u{9f}'
-            | '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,7 +49,7 @@ mod tests {
         let all: String =
             (0u32..0x3000).chain(0xfe00..0xffff).chain(0xe0000..0xe0100).filter_map(char::from_u32).collect();
         let line = line(&all).unwrap();
-        assert!(!line.chars().any(|character| character.is_control() || acts_or_hides(character)));
+        assert!(!line.chars().any(acts_or_hides));
         assert_eq!(serde_json::from_str::<String>(&line).unwrap(), all);
         assert_eq!(super::line(&["a\u{9b}2J", "ä"]).unwrap(), r#"["a\u009b2J","ä"]"#);
     }

@@ -23,4 +23,4 @@ pub use snapshot::{
     PieceCounts, PieceRun, Priority, Snapshot, TorrentDetail, TorrentRow, TorrentState, TrackerRow,
     TrackerState, WebseedCounts,
 };
-pub use untrusted::{Untrusted, redact_url};
+pub use untrusted::{Untrusted, acts_or_hides, redact_url};

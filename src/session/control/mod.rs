@@ -1,7 +1,7 @@
 //! The task that answers front ends and keeps the list: adds, removes, snapshots, shutdown.
 //!
-//! It waits for nobody: whatever takes time (reading a torrent, a driver's turn, a goodbye) is a task of its own whose
-//! outcome comes back as a message.
+//! It waits for nothing but room in a driver's queue, which drivers always make: whatever takes time (reading a torrent,
+//! a driver's turn, a goodbye) is a task of its own whose outcome comes back as a message.
 
 mod adding;
 mod asking;
