@@ -56,13 +56,18 @@ impl Directory {
         members.iter().find(|(_, member)| shares(member)).map(|(id, member)| (*id, member.clone()))
     }
 
-    /// A running torrent that keeps a file where `storage` keeps one.
-    pub(in crate::session) fn sharing_files(&self, storage: &Storage) -> Option<TorrentId> {
+    /// A running torrent other than `torrent` that keeps a file where `storage` keeps one.
+    pub(in crate::session) fn sharing_files(
+        &self,
+        torrent: TorrentId,
+        storage: &Storage,
+    ) -> Option<TorrentId> {
         let same_folder = |member: &Storage| member.save_dir() == storage.save_dir();
         let members: Vec<(TorrentId, Arc<Storage>)> = self
             .members
             .lock()
             .iter()
+            .filter(|(id, _)| **id != torrent)
             .filter_map(|(id, member)| Some((*id, Arc::clone(member.storage.as_ref()?))))
             .collect();
         let paths = |storage: &Storage| -> BTreeSet<String> {

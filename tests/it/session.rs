@@ -211,8 +211,8 @@ async fn adding_again_elsewhere_does_not_move_the_torrent_and_limits_outlive_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_torrents_over_the_same_files_are_warned_of() {
-    let (_folder, seed, running, _) = seed().await;
+async fn two_torrents_over_the_same_files_are_warned_of_and_neither_takes_the_others() {
+    let (folder, seed, running, _) = seed().await;
     let mut events = seed.events();
     let source = Source::Bytes(torrent_of(unchoke::metainfo::Kind::V2));
     add(&seed, AddRequest { source, ..request(vec![]) }).await;
@@ -226,6 +226,13 @@ async fn two_torrents_over_the_same_files_are_warned_of() {
     };
     let message = tokio::time::timeout(Duration::from_secs(10), warned).await.unwrap();
     assert!(message.raw().contains("same place"), "{message}");
+    let Answer::List(rows) = seed.request(Command::List).await.unwrap() else { panic!("no list") };
+    let (torrent, other) = (rows[0].id, rows[1].id);
+    let refused = seed.request(Command::Remove { torrent, data: RemoveData::Delete }).await.unwrap_err();
+    assert!(refused.message.contains(&other.to_string()), "{refused}");
+    seed.request(Command::Remove { torrent, data: RemoveData::Keep }).await.unwrap();
+    seed.request(Command::Remove { torrent: other, data: RemoveData::Delete }).await.unwrap();
+    assert!(!folder.path().join("save/bundle").exists());
     end(seed, running).await;
 }
 

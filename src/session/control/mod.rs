@@ -240,7 +240,7 @@ impl Control {
             None => {
                 let Prepared { torrent, storage, comment, added_unix_s, .. } = prepared;
                 let name = torrent.info().name.clone();
-                if let Some(other) = self.directory.sharing_files(&storage) {
+                if let Some(other) = self.directory.sharing_files(id, &storage) {
                     let message = format!(
                         "{name} and torrent {other} keep files in the same place: one may overwrite what the other has; give one of them another folder"
                     );
@@ -290,6 +290,14 @@ impl Control {
 
     /// Takes a torrent off the list at once; its goodbyes and its files are the work of a task.
     fn remove(&mut self, torrent: TorrentId, data: RemoveData, reply: Reply) {
+        if let Some(other) = self.owner_of_same_files(torrent).filter(|_| data == RemoveData::Delete) {
+            let message = format!(
+                "torrent {other} keeps files in the same place as {torrent}: its data would go too; remove it first, or \
+                 remove this one without data"
+            );
+            reply.send(Err(Refusal::new(message)));
+            return;
+        }
         let (Some(member), Some(task)) = (self.directory.remove(torrent), self.drivers.remove(&torrent))
         else {
             reply.send(Err(no_such_torrent(torrent)));
@@ -310,6 +318,11 @@ impl Control {
             reply.send(answer.map(|()| Answer::Done));
         };
         inspect::spawn(format!("remove {torrent}"), leaving).detach();
+    }
+
+    fn owner_of_same_files(&self, torrent: TorrentId) -> Option<TorrentId> {
+        let storage = self.directory.member(torrent)?.storage?;
+        self.directory.sharing_files(torrent, &storage)
     }
 
     async fn watch(&mut self, torrent: Option<TorrentId>) {
