@@ -4,8 +4,9 @@ use super::clients::{Client, Opentracker, require_or_skip};
 use super::payload::Payload;
 use super::unchoke::{DOWNLOAD_TIMEOUT_S, Download};
 
-fn two_instances_find_each_other(urls: impl FnOnce(&Opentracker) -> Vec<String>) {
-    let Some(program) = require_or_skip(Client::Opentracker) else { return };
+/// `None` where it was skipped.
+fn two_instances_find_each_other(urls: impl FnOnce(&Opentracker) -> Vec<String>) -> Option<()> {
+    let program = require_or_skip(Client::Opentracker)?;
     let arena = tempfile::tempdir().unwrap();
     let payload = Payload::borders(arena.path());
     let tracker = Opentracker::start(&program, &arena.path().join("tracker"), &[&payload.info_hash]);
@@ -22,6 +23,7 @@ fn two_instances_find_each_other(urls: impl FnOnce(&Opentracker) -> Vec<String>)
     leech.wait_done();
     payload.assert_only_this_in(&target);
     assert!(seed.is_running(), "the seed goes on");
+    Some(())
 }
 
 #[test]
@@ -38,6 +40,7 @@ fn two_instances_find_each_other_by_a_udp_tracker() {
 #[test]
 fn a_web_page_in_the_first_tier_does_not_hide_the_tracker_in_the_second() {
     let page = super::stub_tracker::StubTracker::answering("text/html", b"<html>moved</html>".to_vec());
-    two_instances_find_each_other(|tracker| vec![page.url(), tracker.http()]);
-    assert!(!page.requests().is_empty(), "the first tier was asked first");
+    if two_instances_find_each_other(|tracker| vec![page.url(), tracker.http()]).is_some() {
+        assert!(!page.requests().is_empty(), "the first tier was asked first");
+    }
 }
