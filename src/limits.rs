@@ -153,6 +153,12 @@ pub const RESOLVE_WAIT: Duration = Duration::from_secs(10);
 /// Names being resolved at once: each that hangs holds a thread of the runtime's pool, which has 512.
 pub const RESOLVES_MAX: usize = 64;
 
+// ---- pictures of pieces ------------------------------------------------------------------------------------------
+
+/// Pieces of one part of the run map, made anew when one of them changes: some microseconds' work, and a million pieces are
+/// a thousand parts to share. A whole number of words of a bit set.
+pub const RUN_PART_PIECES: u32 = 1024;
+
 // ---- turns -------------------------------------------------------------------------------------------------------
 
 /// A turn of an owner longer than this is an event: the user would feel it.
@@ -208,6 +214,26 @@ pub const ALLOWED_FAST_MAX: usize = 64;
 
 /// The window that rates are measured over.
 pub const RATE_WINDOW: Duration = Duration::from_secs(4);
+
+// ---- reading while downloading --------------------------------------------------------------------------------
+
+/// Readers of one torrent at a time: each has a window of pieces that go before all others.
+pub const READERS_MAX: usize = 16;
+
+/// Bytes of one answer to a reader: one message of the control socket, and a fraction of a second of a film.
+pub const READ_BYTES_PER_ANSWER_MAX: u32 = 1024 * 1024;
+
+/// Pieces of a reader's window: past that everything would be urgent, so nothing.
+pub const READ_AHEAD_PIECES_MAX: usize = 512;
+
+/// A reader that asks no more for this long is forgotten: players pause, but they buffer far less than this.
+pub const READER_IDLE: Duration = Duration::from_secs(30);
+
+/// A block that a reader waits for and that is on the wire for this long is asked of a second peer.
+pub const READ_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Such blocks looked at in one round of housekeeping.
+pub const READ_HURRIED_BLOCKS_MAX: usize = 16;
 
 // ---- uploading ---------------------------------------------------------------------------------------------------
 
@@ -324,6 +350,9 @@ pub const PARTIAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Pieces of one torrent being hashed from disk at a time: keeps the disk busy without filling its queue.
 pub const CHECKS_IN_FLIGHT_MAX: usize = 16;
+
+/// Pieces marked in one turn for a check of everything: a few milliseconds, however large the torrent.
+pub const RECHECK_PIECES_PER_TURN: u32 = 65_536;
 
 /// Time between two tries to write after a disk was full or refused.
 pub const DISK_RETRY: Duration = Duration::from_secs(60);

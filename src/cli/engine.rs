@@ -10,8 +10,8 @@ use super::output::complain;
 use super::signals::Signals;
 use super::source;
 use crate::contract::{
-    AddRequest, Answer, CheckPolicy, Command, Source, StartState, StoreTrust, TorrentRow, TorrentState,
-    Untrusted, choose_files, redact_url,
+    AddRequest, Answer, Assume, CheckPolicy, Command, Source, StartState, StoreTrust, TorrentRow,
+    TorrentState, Untrusted, choose_files, redact_url,
 };
 use crate::limits::SHUTDOWN_MAX;
 use crate::metainfo::Metainfo;
@@ -118,6 +118,7 @@ pub(super) fn settings(effective: Effective, seed: Switch, restore: Restore) -> 
     let Effective { save_dir, state_dir, bind, port, check, trust_store, down, up, trackers, seed: _ } =
         effective;
     Settings {
+        assume: Assume::Nothing,
         state_dir,
         save_dir,
         bind,

@@ -8,6 +8,7 @@ mod command;
 mod event;
 mod glob;
 mod policy;
+mod runs;
 mod snapshot;
 mod untrusted;
 
@@ -17,10 +18,10 @@ pub use command::{
 };
 pub use event::{Event, EventKind, Severity};
 pub use glob::choose as choose_files;
-pub use policy::{CheckPolicy, StoreTrust};
+pub use policy::{Assume, CheckPolicy, DownloadOrder, FirstLast, PieceSequence, StoreTrust};
+pub use runs::{Blocked, PieceLevel, PieceRun, PieceRuns};
 pub use snapshot::{
-    Blocked, Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource,
-    PieceCounts, PieceRun, Priority, Snapshot, TorrentDetail, TorrentRow, TorrentState, TrackerRow,
-    TrackerState, WebseedCounts,
+    Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource, PieceCounts,
+    Priority, Snapshot, TorrentDetail, TorrentRow, TorrentState, TrackerRow, TrackerState, WebseedCounts,
 };
 pub use untrusted::{Untrusted, acts_or_hides, redact_url};

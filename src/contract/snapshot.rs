@@ -1,6 +1,6 @@
 //! How things stand: the list for every screen, and one torrent in full for the detail tabs.
 //!
-//! Field names of [`TorrentRow`], [`FileRow`] and [`PieceRun`] are the stable keys of `--json`.
+//! Field names of [`TorrentRow`], [`FileRow`] and [`super::PieceRun`] are the stable keys of `--json`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::DownloadOrder;
+use super::runs::PieceRuns;
 use super::untrusted::Untrusted;
 use crate::units::{ConnectionId, FileIndex, PieceIndex, Rate, Time, TorrentId};
 
@@ -157,7 +159,7 @@ pub struct PieceCounts {
     pub have: u32,
     /// Of a wanted file.
     pub wanted: u32,
-    /// Wanted, missing, and with a block that may be requested now.
+    /// Wanted, missing, and with a block that may be asked of a connected peer now.
     pub requestable: u32,
     /// With a block on the wire.
     pub requested: u32,
@@ -215,6 +217,8 @@ pub struct TorrentDetail {
     pub comment: Option<Untrusted>,
     /// Trackers only (BEP 27).
     pub private: bool,
+    /// In which order its pieces are fetched.
+    pub order: DownloadOrder,
     /// Its files, pad files aside.
     pub files: Vec<FileRow>,
     /// Its connections.
@@ -222,7 +226,7 @@ pub struct TorrentDetail {
     /// Its trackers, tier by tier.
     pub trackers: Vec<TrackerRow>,
     /// All pieces as runs of equal state, in order and without gaps.
-    pub runs: Vec<PieceRun>,
+    pub runs: PieceRuns,
     /// How many connected peers have the rarest wanted missing piece; `None` where nothing is missing.
     pub rarest_availability: Option<u32>,
     /// Its latest events, oldest first.
@@ -379,59 +383,4 @@ pub enum TrackerState {
     Failing,
     /// It said never to come back (BEP 31), or its scheme is not supported.
     Off,
-}
-
-/// Pieces of equal state, side by side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PieceRun {
-    /// The first piece.
-    pub start: PieceIndex,
-    /// How many pieces.
-    pub length: u32,
-    /// How much they are wanted.
-    pub priority: Priority,
-    /// Verified and on disk.
-    pub have: bool,
-    /// Some blocks are here.
-    pub partial: bool,
-    /// Being hashed from disk, or waiting for it.
-    pub checking: bool,
-    /// Neither known to be here nor known to be missing.
-    pub unknown: bool,
-    /// At least one block is on the wire.
-    pub requested: bool,
-    /// Why a wanted missing piece may not be requested now.
-    pub blocked: Option<Blocked>,
-}
-
-/// The closed list of reasons why a wanted missing piece is not requestable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Blocked {
-    /// The torrent is paused.
-    Paused,
-    /// The torrent is in error.
-    TorrentError,
-    /// It is being hashed from disk, or waits for that.
-    Checking,
-    /// All its blocks are here; it is being hashed and written.
-    Storing,
-    /// All its blocks are on the wire or here.
-    AllRequested,
-    /// No connected peer has it.
-    NoSource,
-}
-
-impl Blocked {
-    /// The stable word for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Paused => "paused",
-            Self::TorrentError => "torrent_error",
-            Self::Checking => "checking",
-            Self::Storing => "storing",
-            Self::AllRequested => "all_requested",
-            Self::NoSource => "no_source",
-        }
-    }
 }

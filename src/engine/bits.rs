@@ -4,9 +4,11 @@
 
 use crate::units::PieceIndex;
 
-/// A fixed-size set of piece indices.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A fixed-size set of piece indices. A set made empty or full holds no words until a piece changes, so a seed's set
+/// costs nothing, however many pieces there are.
+#[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct Bits {
+    /// None while every piece is alike.
     words: Vec<u64>,
     length: u32,
     ones: u32,
@@ -31,18 +33,12 @@ pub(in crate::engine) enum BadBitfield {
 impl Bits {
     /// The empty set over `length` pieces.
     pub(in crate::engine) fn empty(length: u32) -> Self {
-        Self { words: vec![0; length.div_ceil(64) as usize], length, ones: 0 }
+        Self { words: Vec::new(), length, ones: 0 }
     }
 
     /// The full set over `length` pieces.
     pub(in crate::engine) fn full(length: u32) -> Self {
-        let mut bits = Self { words: vec![u64::MAX; length.div_ceil(64) as usize], length, ones: length };
-        if let Some(last) = bits.words.last_mut()
-            && !length.is_multiple_of(64)
-        {
-            *last = u64::MAX << (64 - length % 64);
-        }
-        bits
+        Self { words: Vec::new(), length, ones: length }
     }
 
     /// Reads a wire bitfield, strictly.
@@ -51,23 +47,28 @@ impl Bits {
         if bytes.len() != expected {
             return Err(BadBitfield::Length { got: bytes.len(), expected });
         }
-        let mut bits = Self::empty(length);
-        for (word, chunk) in bits.words.iter_mut().zip(bytes.chunks(8)) {
-            let mut padded = [0; 8];
-            padded[..chunk.len()].copy_from_slice(chunk);
-            *word = u64::from_be_bytes(padded);
-        }
-        bits.ones = bits.words.iter().map(|word| word.count_ones()).sum();
+        let words: Vec<u64> = bytes
+            .chunks(8)
+            .map(|chunk| {
+                let mut padded = [0; 8];
+                padded[..chunk.len()].copy_from_slice(chunk);
+                u64::from_be_bytes(padded)
+            })
+            .collect();
         let spare = Self::full(length);
-        if bits.words.iter().zip(&spare.words).any(|(word, allowed)| word & !allowed != 0) {
+        if words.iter().enumerate().any(|(at, word)| word & !spare.word(at) != 0) {
             return Err(BadBitfield::SpareBits);
         }
-        Ok(bits)
+        let ones = words.iter().map(|word| word.count_ones()).sum();
+        if ones == 0 || ones == length {
+            return Ok(Self { words: Vec::new(), length, ones });
+        }
+        Ok(Self { words, length, ones })
     }
 
     /// The wire bitfield.
     pub(in crate::engine) fn to_wire(&self) -> Vec<u8> {
-        let mut bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        let mut bytes: Vec<u8> = self.all_words().flat_map(u64::to_be_bytes).collect();
         bytes.truncate(self.length.div_ceil(8) as usize);
         bytes
     }
@@ -77,6 +78,11 @@ impl Bits {
         self.ones
     }
 
+    /// Whether no piece is in it.
+    pub(in crate::engine) fn is_empty(&self) -> bool {
+        self.ones == 0
+    }
+
     /// Whether every piece is in it.
     pub(in crate::engine) fn is_full(&self) -> bool {
         self.ones == self.length
@@ -84,13 +90,19 @@ impl Bits {
 
     /// Whether `piece` is in it; false beyond the range.
     pub(in crate::engine) fn has(&self, piece: PieceIndex) -> bool {
-        self.words.get(piece.at() / 64).is_some_and(|word| word & bit(piece) != 0)
+        match self.words.get(piece.at() / 64) {
+            Some(word) => word & bit(piece) != 0,
+            None => self.words.is_empty() && self.is_full() && piece.0 < self.length,
+        }
     }
 
     /// Puts `piece` in or takes it out; says whether that changed anything. Beyond the range: no change.
     pub(in crate::engine) fn set(&mut self, piece: PieceIndex, present: bool) -> bool {
         if piece.0 >= self.length || self.has(piece) == present {
             return false;
+        }
+        if self.words.is_empty() {
+            self.words = self.all_words().collect();
         }
         self.words[piece.at() / 64] ^= bit(piece);
         if present {
@@ -103,19 +115,23 @@ impl Bits {
 
     /// The pieces in it, ascending.
     pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = PieceIndex> + '_ {
-        self.words.iter().enumerate().flat_map(|(at, &word)| ones_of(at, word))
+        self.all_words().enumerate().flat_map(|(at, word)| ones_of(at, word))
     }
 
-    /// The pieces in both, ascending.
-    pub(in crate::engine) fn iter_common<'a>(
+    /// The pieces in both, ascending, from the word that holds `from` on.
+    pub(in crate::engine) fn iter_common_from<'a>(
         &'a self,
         other: &'a Self,
+        from: PieceIndex,
     ) -> impl Iterator<Item = PieceIndex> + 'a {
-        self.words
-            .iter()
-            .zip(&other.words)
-            .enumerate()
-            .flat_map(|(at, (mine, theirs))| ones_of(at, mine & theirs))
+        let words = if self.is_empty() || other.is_empty() { 0 } else { self.word_count() };
+        (from.at() / 64..words).flat_map(|at| ones_of(at, self.word(at) & other.word(at)))
+    }
+
+    /// The first piece in it that is not before `from`.
+    pub(in crate::engine) fn first_from(&self, from: PieceIndex) -> Option<PieceIndex> {
+        let found = (from.at() / 64..self.word_count()).flat_map(|at| ones_of(at, self.word(at)));
+        found.into_iter().find(|piece| *piece >= from)
     }
 
     /// The pieces in this one and not in the other, ascending.
@@ -123,17 +139,19 @@ impl Bits {
         &'a self,
         other: &'a Self,
     ) -> impl Iterator<Item = PieceIndex> + 'a {
-        let words = self.words.iter().zip(&other.words).enumerate();
-        words.flat_map(|(at, (mine, theirs))| ones_of(at, mine & !theirs))
+        (0..self.word_count()).flat_map(|at| ones_of(at, self.word(at) & !other.word(at)))
     }
 
     /// Whether any piece is in both. `hint` is a word where one was found last time, tried first and updated.
     pub(in crate::engine) fn intersects(&self, other: &Self, hint: &mut usize) -> bool {
-        let common = |at: usize| self.words.get(at).zip(other.words.get(at)).is_some_and(|(a, b)| a & b != 0);
-        if common(*hint) {
+        if self.is_empty() || other.is_empty() {
+            return false;
+        }
+        let common = |at: usize| self.word(at) & other.word(at) != 0;
+        if *hint < self.word_count() && common(*hint) {
             return true;
         }
-        match (0..self.words.len()).find(|&at| common(at)) {
+        match (0..self.word_count()).find(|&at| common(at)) {
             Some(at) => {
                 *hint = at;
                 true
@@ -141,7 +159,76 @@ impl Bits {
             None => false,
         }
     }
+
+    /// How many pieces are in it and in some of the others.
+    pub(in crate::engine) fn count_common_with_any(&self, others: &[&Self]) -> u32 {
+        if others.iter().any(|other| other.is_full()) {
+            return self.ones;
+        }
+        let union = |at: usize| others.iter().fold(0, |union, other| union | other.word(at));
+        (0..self.word_count()).map(|at| (self.word(at) & union(at)).count_ones()).sum()
+    }
+
+    /// The pieces in any of these sets over `length` pieces.
+    pub(in crate::engine) fn union_of<'a>(length: u32, sets: impl Iterator<Item = &'a Self>) -> Self {
+        let mut union = Self::empty(length);
+        for set in sets.filter(|set| !set.is_empty()) {
+            if set.is_full() {
+                return Self::full(length);
+            }
+            if union.words.is_empty() {
+                union.words.clone_from(&set.words);
+            } else {
+                union.words.iter_mut().zip(&set.words).for_each(|(word, more)| *word |= more);
+            }
+            union.ones = 1;
+        }
+        union.ones = union.words.iter().map(|word| word.count_ones()).sum();
+        union
+    }
+
+    /// Whether both agree on every piece of this range, which begins and ends at whole words (or at the end).
+    pub(in crate::engine) fn is_same_in(&self, other: &Self, pieces: std::ops::Range<u32>) -> bool {
+        let words = pieces.start as usize / 64..(pieces.end as usize).div_ceil(64);
+        self.length == other.length && words.into_iter().all(|at| self.word(at) == other.word(at))
+    }
+
+    /// Bytes that it holds on the heap.
+    pub(in crate::engine) fn heap_bytes(&self) -> usize {
+        self.words.capacity() * size_of::<u64>()
+    }
+
+    fn word_count(&self) -> usize {
+        self.length.div_ceil(64) as usize
+    }
+
+    fn all_words(&self) -> impl Iterator<Item = u64> + '_ {
+        (0..self.word_count()).map(|at| self.word(at))
+    }
+
+    /// The word at `at`; zero beyond the range.
+    fn word(&self, at: usize) -> u64 {
+        if let Some(&word) = self.words.get(at) {
+            return word;
+        }
+        let alike = self.words.is_empty() && self.is_full() && at < self.word_count();
+        match alike {
+            false => 0,
+            true if at + 1 == self.word_count() && !self.length.is_multiple_of(64) => {
+                u64::MAX << (64 - self.length % 64)
+            }
+            true => u64::MAX,
+        }
+    }
 }
+
+impl PartialEq for Bits {
+    fn eq(&self, other: &Self) -> bool {
+        self.length == other.length && self.ones == other.ones && self.all_words().eq(other.all_words())
+    }
+}
+
+impl Eq for Bits {}
 
 /// The bit of `piece` in its word.
 fn bit(piece: PieceIndex) -> u64 {
@@ -192,6 +279,39 @@ mod tests {
     }
 
     #[test]
+    fn a_set_without_words_behaves_as_one_with_them() {
+        for length in [2, 63, 64, 65, 130] {
+            for (made, present) in [(Bits::empty(length), false), (Bits::full(length), true)] {
+                let mut changed = made.clone();
+                assert!(changed.set(PieceIndex(length - 1), !present));
+                assert!(!changed.is_full() && changed != made);
+                assert_eq!(changed.has(PieceIndex(length - 1)), !present);
+                assert!(changed.set(PieceIndex(length - 1), present));
+                assert_eq!(changed, made);
+                assert_eq!(changed.to_wire(), made.to_wire());
+                assert_eq!(Bits::from_wire(&made.to_wire(), length), Ok(made.clone()));
+                assert_eq!(made.heap_bytes(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn common_pieces_with_any_of_several_are_counted_once() {
+        let mut wanted = Bits::empty(100);
+        let (mut one, mut two) = (Bits::empty(100), Bits::empty(100));
+        for piece in [3, 64, 99] {
+            wanted.set(PieceIndex(piece), true);
+        }
+        one.set(PieceIndex(3), true);
+        two.set(PieceIndex(3), true);
+        two.set(PieceIndex(99), true);
+        two.set(PieceIndex(5), true);
+        assert_eq!(wanted.count_common_with_any(&[&one, &two]), 2);
+        assert_eq!(wanted.count_common_with_any(&[&one, &Bits::full(100)]), 3);
+        assert_eq!(wanted.count_common_with_any(&[]), 0);
+    }
+
+    #[test]
     fn intersection_finds_what_the_hint_does_not() {
         let mut mine = Bits::empty(200);
         let mut theirs = Bits::empty(200);
@@ -201,6 +321,6 @@ mod tests {
         theirs.set(PieceIndex(150), true);
         assert!(mine.intersects(&theirs, &mut hint));
         assert_eq!(hint, 2);
-        assert_eq!(mine.iter_common(&theirs).collect::<Vec<_>>(), [PieceIndex(150)]);
+        assert_eq!(mine.iter_common_from(&theirs, PieceIndex(0)).collect::<Vec<_>>(), [PieceIndex(150)]);
     }
 }

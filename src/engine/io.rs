@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::peer::{BlockRequest, Message};
 use crate::codec::tracker::{AnnounceAnswer, AnnounceRequest, ScrapeAnswer, TrackerError};
-use crate::contract::{Direction, EventKind, PeerSource, Priority, Untrusted};
+use crate::contract::{Direction, DownloadOrder, EventKind, PeerSource, Priority, Untrusted};
 use crate::units::{ConnectionId, FileIndex, PeerId, PieceIndex};
 
 /// Something that happened to a torrent.
@@ -84,8 +84,8 @@ pub enum Input {
     },
     /// [`Effect::ReadBlocks`] is done.
     BlocksRead {
-        /// The connection it is for.
-        connection: ConnectionId,
+        /// Whom it is for.
+        reader: BlockReader,
         /// The range read.
         range: BlockRequest,
         /// The bytes, exactly as many as asked for.
@@ -158,14 +158,64 @@ pub enum TorrentCommand {
     Resume,
     /// Set levels of files, all as one change.
     SetPriority(Vec<(FileIndex, Priority)>),
+    /// Set in which order pieces are fetched.
+    SetOrder(DownloadOrder),
     /// Hash everything on disk again.
     Recheck,
+    /// Give bytes of a file when they are here, and fetch them and what follows before all others. Answered by
+    /// [`Effect::AnswerRead`].
+    Read(ReadRequest),
+    /// Nobody waits for the answers of a reader any more.
+    EndRead(ReaderId),
     /// Announce to all trackers now.
     Announce,
     /// Add trackers, each as a tier of its own.
     AddTrackers(Vec<String>),
     /// Say goodbye to trackers, save, and close everything: the torrent is being removed or the program ends.
     Stop,
+}
+
+/// Somebody on this machine who reads a file while it is downloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReaderId(pub u64);
+
+/// What a reader wants next. Asking again moves it; a reader that asks no more is forgotten after
+/// `limits::READER_IDLE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// Who.
+    pub reader: ReaderId,
+    /// Of which file.
+    pub file: FileIndex,
+    /// First byte, from the start of the file.
+    pub offset: u64,
+    /// At most this many bytes; fewer at the end of the file, and where a piece ends after some.
+    pub bytes_max: u32,
+    /// How many bytes behind those it will want soon.
+    pub ahead_bytes: u64,
+}
+
+/// Why a read cannot be answered with bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such file, or it is a pad file.
+    #[error("the torrent has no such file")]
+    NoSuchFile,
+    /// Too many readers at once.
+    #[error("{0} readers read from this torrent already")]
+    TooMany(usize),
+    /// The disk did not give what is here.
+    #[error("{0}")]
+    Disk(DiskError),
+}
+
+/// Whom a read from disk is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BlockReader {
+    /// A peer that asked.
+    Peer(ConnectionId),
+    /// A reader on this machine.
+    Local(ReaderId),
 }
 
 /// A connection that is up.
@@ -277,8 +327,8 @@ pub enum Effect {
     },
     /// Read a range of a stored piece; it may span many blocks. Answered by `BlocksRead`.
     ReadBlocks {
-        /// The connection it is for.
-        connection: ConnectionId,
+        /// Whom it is for.
+        reader: BlockReader,
         /// The range.
         range: BlockRequest,
     },
@@ -314,6 +364,13 @@ pub enum Effect {
         /// Bytes to request.
         down: bool,
     },
+    /// Bytes for a reader: the start of what it asked for, as far as one piece goes; empty at the end of the file.
+    AnswerRead {
+        /// Who asked.
+        reader: ReaderId,
+        /// The bytes.
+        result: Result<Bytes, ReadError>,
+    },
     /// Tell the front ends.
     Notify(EventKind),
     /// The torrent has said its goodbyes (after [`TorrentCommand::Stop`]): its owner may end.
@@ -331,6 +388,8 @@ pub struct ResumeRecord {
     pub partial: Vec<(PieceIndex, Vec<u8>)>,
     /// One level a file, pad files included.
     pub priorities: Vec<Priority>,
+    /// In which order pieces are fetched.
+    pub order: DownloadOrder,
     /// Stopped by the user.
     pub paused: bool,
     /// Payload bytes received over all runs.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::contract::{CheckPolicy, StoreTrust};
+use crate::contract::{Assume, CheckPolicy, StoreTrust};
 use crate::units::Rate;
 
 /// How an engine is to work.
@@ -21,6 +21,8 @@ pub struct Settings {
     pub check: CheckPolicy,
     /// Whether saved records of what is complete count.
     pub trust_store: StoreTrust,
+    /// Whether data that is there counts as complete on the user's word.
+    pub assume: Assume,
     /// Most bytes a second from peers.
     pub down_limit: Option<Rate>,
     /// Most bytes a second to peers.

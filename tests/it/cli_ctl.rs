@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use unchoke::contract::{
-    Answer, Command, EngineStatus, FileRow, PeerCounts, PieceCounts, PieceRun, Priority, Refusal,
-    TorrentDetail, TorrentRow, TorrentState, Untrusted, WebseedCounts,
+    Answer, Command, DownloadOrder, EngineStatus, FileRow, PeerCounts, PieceCounts, PieceLevel, PieceRun,
+    Priority, Refusal, TorrentDetail, TorrentRow, TorrentState, Untrusted, WebseedCounts,
 };
 use unchoke::inspect;
 use unchoke::session::remote::{Server, serve};
@@ -134,17 +134,21 @@ fn detail() -> TorrentDetail {
         files: vec![file(0, "t/a.bin"), file(1, "t/b.bin"), file(2, "t/sub/c.nfo")],
         peers: Vec::new(),
         trackers: Vec::new(),
-        runs: vec![PieceRun {
+        order: DownloadOrder::default(),
+        runs: [PieceRun {
             start: PieceIndex(0),
             length: 4,
-            priority: Priority::Normal,
+            priority: PieceLevel::Normal,
             have: false,
             partial: false,
             checking: false,
             unknown: false,
+            unverified: false,
             requested: false,
             blocked: None,
-        }],
+        }]
+        .into_iter()
+        .collect(),
         rarest_availability: None,
         log: Vec::new(),
     }

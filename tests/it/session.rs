@@ -53,6 +53,7 @@ pub(crate) fn assert_payload(folder: &Path) {
 
 fn settings(folder: &Path) -> Settings {
     Settings {
+        assume: unchoke::contract::Assume::Nothing,
         state_dir: folder.join("state"),
         save_dir: folder.join("save"),
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),

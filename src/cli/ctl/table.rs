@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::contract::{Direction, FileRow, PeerRow, PieceRun, TorrentRow, TrackerRow};
+use crate::contract::{Direction, FileRow, PeerRow, PieceRuns, TorrentRow, TrackerRow};
 use crate::tui::{format, text};
 use crate::units::Rate;
 
@@ -68,13 +68,13 @@ pub(super) fn files(rows: &[FileRow]) -> Table {
     }))
 }
 
-pub(super) fn runs(rows: &[PieceRun]) -> Table {
+pub(super) fn runs(rows: &PieceRuns) -> Table {
     Table::new(&["FIRST", "COUNT", "PRIORITY", "STATE", "BLOCKED"]).rows(rows.iter().map(|run| {
         vec![
             run.start.0.to_string(),
             run.length.to_string(),
             run.priority.word().to_owned(),
-            text::run_state(run),
+            text::run_state(&run),
             run.blocked.map_or("", text::blocked).to_owned(),
         ]
     }))
@@ -130,7 +130,7 @@ pub(super) fn limits(down: Option<Rate>, up: Option<Rate>) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Blocked, Priority, Untrusted};
+    use crate::contract::{Blocked, PieceLevel, PieceRun, Priority, Untrusted};
     use crate::units::{FileIndex, PieceIndex};
 
     #[test]
@@ -159,15 +159,16 @@ mod tests {
         let run = PieceRun {
             start: PieceIndex(3),
             length: 2,
-            priority: Priority::Normal,
+            priority: PieceLevel::Normal,
             have: false,
             partial: true,
             checking: false,
             unknown: false,
+            unverified: false,
             requested: true,
             blocked: Some(Blocked::AllRequested),
         };
-        let line = runs(&[run]).lines().nth(1).unwrap();
+        let line = runs(&[run].into_iter().collect()).lines().nth(1).unwrap();
         assert!(line.ends_with("partial, requested  all of it is requested"), "{line}");
     }
 }

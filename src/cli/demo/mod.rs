@@ -20,7 +20,7 @@ use super::engine::{self, Engine};
 use super::output::Output;
 use super::screen;
 use super::signals::Signals;
-use crate::contract::{AddRequest, CheckPolicy, Priority, StoreTrust};
+use crate::contract::{AddRequest, Assume, CheckPolicy, Priority, StoreTrust};
 use crate::inspect;
 use crate::limits::DEMO_MAX;
 use crate::session::{Restore, Settings, Switch};
@@ -147,6 +147,7 @@ fn settings(state_dir: PathBuf, save_dir: PathBuf) -> Settings {
         port: 0,
         check: CheckPolicy::Auto,
         trust_store: StoreTrust::Yes,
+        assume: Assume::Nothing,
         down_limit: None,
         up_limit: None,
         trackers: Switch::Off,

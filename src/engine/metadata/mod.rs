@@ -233,8 +233,15 @@ impl MetadataFetch {
                 urls.into_iter().for_each(|url| self.trackers.add(&url, now));
             }
             TorrentCommand::Stop => self.stop(now),
+            TorrentCommand::SetOrder(order) => {
+                self.record.order = order;
+                self.saving.dirty = true;
+            }
             // There are no files to want and nothing to check yet; the shell remembers wishes for files.
-            TorrentCommand::SetPriority(_) | TorrentCommand::Recheck => {}
+            TorrentCommand::SetPriority(_)
+            | TorrentCommand::Recheck
+            | TorrentCommand::Read(_)
+            | TorrentCommand::EndRead(_) => {}
         }
     }
 

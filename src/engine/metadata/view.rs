@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::MetadataFetch;
-use crate::contract::{PeerCounts, PieceCounts, TorrentDetail, TorrentRow, Untrusted, WebseedCounts};
+use crate::contract::{
+    DownloadOrder, PeerCounts, PieceCounts, PieceRuns, TorrentDetail, TorrentRow, Untrusted, WebseedCounts,
+};
 use crate::engine::torrent::DetailExtras;
 use crate::units::{Rate, Time};
 
@@ -58,7 +60,8 @@ impl MetadataFetch {
             files: Vec::new(),
             peers: self.connections.values().map(|peer| peer.connection.row(now, false)).collect(),
             trackers: self.trackers.rows(now),
-            runs: Vec::new(),
+            runs: PieceRuns::default(),
+            order: DownloadOrder::default(),
             rarest_availability: None,
             log: extras.log,
         }

@@ -67,6 +67,8 @@ pub(in crate::engine) struct Connection {
     pub(in crate::engine) served_at: Time,
     /// The order's version at which this peer found nothing to request.
     pub(in crate::engine) starved_at: Option<u64>,
+    /// What was looked at when its less urgent requests were last weighed against more urgent pieces.
+    pub(in crate::engine) raised_seen: Option<(u64, u32)>,
     /// When a peer without a free block to ask for looks at busy ones again.
     pub(in crate::engine) end_game_at: Time,
     /// What `interest` was derived from last.
@@ -110,6 +112,7 @@ impl Connection {
             unchoked_at: None,
             served_at: Time::ZERO,
             starved_at: None,
+            raised_seen: None,
             end_game_at: Time::ZERO,
             interest_seen: None,
             interest_hint: 0,

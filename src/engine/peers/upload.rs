@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::codec::peer::BlockRequest;
 use crate::limits;
+use crate::units::PieceIndex;
 
 /// The queue of one peer's requests.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,20 @@ impl UploadQueue {
     /// Takes out everything that waits (the peer is choked).
     pub(in crate::engine) fn clear(&mut self) -> Vec<BlockRequest> {
         self.waiting.drain(..).collect()
+    }
+
+    /// The piece of the request that waits longest.
+    pub(in crate::engine) fn next_piece(&self) -> Option<PieceIndex> {
+        self.waiting.front().map(|request| request.piece)
+    }
+
+    /// Takes out what waits for a piece. What is being read is answered all the same.
+    pub(in crate::engine) fn drop_piece(&mut self, piece: PieceIndex) -> Vec<BlockRequest> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (dropped, kept): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|request| request.piece == piece);
+        self.waiting = kept.into();
+        dropped
     }
 
     pub(in crate::engine) fn len(&self) -> u32 {
@@ -97,7 +112,6 @@ impl UploadQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::PieceIndex;
 
     fn request(block: u32) -> BlockRequest {
         BlockRequest { piece: PieceIndex(0), begin: block * limits::BLOCK_BYTES, length: limits::BLOCK_BYTES }

@@ -1,7 +1,7 @@
 //! Which piece comes next: the order of requestable pieces and the scan of it for one peer.
 //!
-//! The order is one structure whose every change costs a bounded number of swaps, whatever the torrent's size.
-//! The torrent's pieces put in and take out; request planning asks.
+//! The order is one structure in which every change costs the same, whatever the torrent's size. The torrent's pieces
+//! put in and take out; request planning asks.
 
 mod order;
 mod scan;

@@ -1,11 +1,13 @@
-//! Requestable pieces, sorted by what matters, in buckets.
+//! Requestable pieces, sorted by what matters.
 //!
-//! The pieces lie in one array, bucket after bucket; a piece that changes bucket is swapped across each border between
-//! the two, so that a change costs at most `BUCKETS` swaps and usually one. Inside a bucket the order is random, which
-//! keeps peers of one swarm from all asking for the same piece. Membership is the array itself; the bit set beside it
-//! is written by the same two functions and serves word-wise intersection with what a peer has.
+//! Pieces of equal standing (level, begun or not, availability) share a bucket, in random order, which keeps peers of one
+//! swarm from all asking for the same piece. A change takes a piece out of one bucket and puts it into another. Beside the
+//! buckets each level has its pieces as a set, written by the same two functions, for word-wise intersection with what a
+//! peer has and for walking in the order of the data.
 
-use crate::contract::Priority;
+use std::collections::BTreeMap;
+
+use crate::contract::{PieceLevel, PieceSequence};
 use crate::engine::bits::Bits;
 use crate::units::PieceIndex;
 
@@ -13,8 +15,8 @@ use crate::units::PieceIndex;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct Ordering {
     /// How much it is wanted; never `Off`.
-    pub(in crate::engine) priority: Priority,
-    /// Whether some blocks are here or on the wire: such pieces come first within their priority.
+    pub(in crate::engine) level: PieceLevel,
+    /// Whether some blocks are here or on the wire: such pieces come first within their level.
     pub(in crate::engine) partial: bool,
     /// Connected incomplete peers that have it; fewer come first.
     pub(in crate::engine) availability: u16,
@@ -22,53 +24,94 @@ pub(in crate::engine) struct Ordering {
 
 /// Availabilities told apart; above, all count as common.
 const AVAILABILITIES: u16 = 64;
-/// High, normal and low, each partial or not.
-const GROUPS: usize = 6;
-const BUCKETS: usize = GROUPS * AVAILABILITIES as usize;
-const ABSENT: u32 = u32::MAX;
+/// Buckets of one level: begun and not begun, by availability.
+const LEVEL_BUCKETS: u16 = 2 * AVAILABILITIES;
+/// No bucket: the piece is not in the order.
+const ABSENT: u16 = u16::MAX;
+/// A bucket's vector that is less full than one in this many gives room back.
+const SHRINK_AT: usize = 4;
 
 /// The order.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct PieceOrder {
-    /// Pieces, bucket after bucket.
-    pieces: Vec<PieceIndex>,
-    /// Where each piece lies in `pieces`, or `ABSENT`.
+    /// The pieces of each bucket that has some; lower buckets come first.
+    buckets: BTreeMap<u16, Vec<PieceIndex>>,
+    /// Where each piece lies in its bucket; meaningless for absent ones.
     position: Vec<u32>,
-    /// Which bucket each piece is in; meaningless for absent ones.
+    /// Which bucket each piece is in, or `ABSENT`.
     bucket: Vec<u16>,
-    /// Where each bucket starts in `pieces`; one more for the end.
-    starts: Vec<u32>,
-    members: Bits,
+    levels: [LevelSet; PieceLevel::WANTED.len()],
+    length: u32,
+    sequence: PieceSequence,
     /// Counts up at each change that may let a peer find something it did not find before.
     version: u64,
+    /// Counts up when a piece enters a level.
+    raised: u64,
+}
+
+/// The pieces of one level.
+#[derive(Clone, Debug)]
+struct LevelSet {
+    members: Bits,
+    /// No member lies before this piece.
+    from: PieceIndex,
 }
 
 impl PieceOrder {
     /// The empty order over `length` pieces.
     pub(in crate::engine) fn new(length: u32) -> Self {
+        let none = LevelSet { members: Bits::empty(length), from: PieceIndex(0) };
         Self {
-            pieces: Vec::new(),
-            position: vec![ABSENT; length as usize],
-            bucket: vec![0; length as usize],
-            starts: vec![0; BUCKETS + 1],
-            members: Bits::empty(length),
+            buckets: BTreeMap::new(),
+            position: vec![0; length as usize],
+            bucket: vec![ABSENT; length as usize],
+            levels: std::array::from_fn(|_| none.clone()),
+            length: 0,
+            sequence: PieceSequence::default(),
             version: 0,
+            raised: 0,
         }
     }
 
     /// How many pieces are requestable.
     pub(in crate::engine) fn len(&self) -> usize {
-        self.pieces.len()
+        self.length as usize
     }
 
-    /// Whether nothing is requestable.
-    pub(in crate::engine) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+    /// Whether a piece is requestable.
+    pub(in crate::engine) fn has(&self, piece: PieceIndex) -> bool {
+        self.bucket.get(piece.at()).is_some_and(|bucket| *bucket != ABSENT)
     }
 
-    /// The requestable pieces as a set.
-    pub(in crate::engine) fn members(&self) -> &Bits {
-        &self.members
+    /// In which order pieces of equal level go.
+    pub(in crate::engine) fn sequence(&self) -> PieceSequence {
+        self.sequence
+    }
+
+    /// Sets the order in which pieces of equal level go.
+    pub(in crate::engine) fn set_sequence(&mut self, sequence: PieceSequence) {
+        self.sequence = sequence;
+        self.version += 1;
+    }
+
+    /// The requestable pieces of a level as a set.
+    pub(in crate::engine) fn members(&self, level: PieceLevel) -> &Bits {
+        &self.level_set(level).members
+    }
+
+    /// The levels that have requestable pieces, most urgent first.
+    pub(in crate::engine) fn levels(&self) -> impl DoubleEndedIterator<Item = PieceLevel> + '_ {
+        PieceLevel::WANTED.into_iter().filter(|level| !self.members(*level).is_empty())
+    }
+
+    /// Requestable pieces that at least one of these peers has.
+    pub(in crate::engine) fn count_in_any(&self, have: &[&Bits]) -> u32 {
+        self.levels().map(|level| self.members(level).count_common_with_any(have)).sum()
+    }
+
+    /// The least availability of a piece in the order, as far as availabilities are told apart.
+    pub(in crate::engine) fn rarest(&self) -> Option<u16> {
+        self.buckets.keys().map(|bucket| bucket % AVAILABILITIES).min()
     }
 
     /// Counts up at each change that may let a peer find something new.
@@ -76,7 +119,12 @@ impl PieceOrder {
         self.version
     }
 
-    /// Says that a block of a piece already in the order became free.
+    /// Counts up when a piece enters a level: peers may have something more urgent to give than what is asked of them.
+    pub(in crate::engine) fn raised(&self) -> u64 {
+        self.raised
+    }
+
+    /// Says that a piece already in the order may be asked of somebody of whom it could not be before.
     pub(in crate::engine) fn note_new_opportunity(&mut self) {
         self.version += 1;
     }
@@ -89,39 +137,67 @@ impl PieceOrder {
         rng: &mut fastrand::Rng,
     ) {
         let target = bucket_of(ordering);
-        if self.position[piece.at()] == ABSENT {
-            self.append(piece);
-            self.members.set(piece, true);
-        } else if self.bucket[piece.at()] == target {
+        let current = self.bucket[piece.at()];
+        if current == target {
             return;
         }
-        self.version += 1;
-        self.shift(piece, target);
-        self.shuffle_in(piece, rng);
+        if current == ABSENT {
+            self.length += 1;
+            self.version += 1;
+        } else {
+            self.take_out(piece, current);
+        }
+        if current == ABSENT || level_of(current) != ordering.level {
+            self.raised += 1;
+            self.set_level(piece, current, target);
+        }
+        let bucket = self.buckets.entry(target).or_default();
+        let other = rng.usize(..=bucket.len());
+        bucket.push(piece);
+        let last = bucket.len() - 1;
+        bucket.swap(other, last);
+        self.position[bucket[last].at()] = index32(last);
+        self.position[piece.at()] = index32(other);
+        self.bucket[piece.at()] = target;
     }
 
     /// Takes a piece out; nothing happens where it is not in.
     pub(in crate::engine) fn remove(&mut self, piece: PieceIndex) {
-        if self.position[piece.at()] == ABSENT {
-            return;
+        let current = self.bucket[piece.at()];
+        if current != ABSENT {
+            self.take_out(piece, current);
+            self.set_level(piece, current, ABSENT);
+            self.bucket[piece.at()] = ABSENT;
+            self.length -= 1;
         }
-        self.shift_to_end(piece);
-        self.pieces.pop();
-        self.position[piece.at()] = ABSENT;
-        self.members.set(piece, false);
     }
 
-    /// The pieces in order. With `skip_unavailable`, pieces that no incomplete peer has are left out.
-    pub(in crate::engine) fn iter(&self, unavailable: Unavailable) -> impl Iterator<Item = PieceIndex> + '_ {
-        (0..GROUPS).flat_map(move |group| {
-            let first = group * AVAILABILITIES as usize;
-            let from = match unavailable {
-                Unavailable::Include => self.starts[first],
-                Unavailable::Skip => self.starts[first + 1],
-            };
-            let to = self.starts[first + AVAILABILITIES as usize];
-            self.pieces[from as usize..to as usize].iter().copied()
-        })
+    /// The pieces of a level, begun ones and rare ones first.
+    pub(in crate::engine) fn iter(
+        &self,
+        level: PieceLevel,
+        unavailable: Unavailable,
+    ) -> impl Iterator<Item = PieceIndex> + '_ {
+        let first = first_bucket(level);
+        let buckets = self.buckets.range(first..first + LEVEL_BUCKETS);
+        let skipped =
+            move |bucket: u16| unavailable == Unavailable::Skip && bucket.is_multiple_of(AVAILABILITIES);
+        buckets.filter(move |(bucket, _)| !skipped(**bucket)).flat_map(|(_, pieces)| pieces.iter().copied())
+    }
+
+    /// The pieces of a level that a peer has, in the order of the data.
+    pub(in crate::engine) fn iter_in_order<'a>(
+        &'a self,
+        level: PieceLevel,
+        have: &'a Bits,
+    ) -> impl Iterator<Item = PieceIndex> + 'a {
+        let set = self.level_set(level);
+        set.members.iter_common_from(have, set.from)
+    }
+
+    /// The bucket that a piece of this standing is in.
+    pub(in crate::engine) fn rank_of(ordering: Ordering) -> u16 {
+        bucket_of(ordering)
     }
 
     /// The bucket of a piece in the order; lower comes first.
@@ -129,53 +205,51 @@ impl PieceOrder {
         self.bucket[piece.at()]
     }
 
-    /// Adds a piece behind all others, in the last bucket.
-    fn append(&mut self, piece: PieceIndex) {
-        let at = self.pieces.len();
-        self.pieces.push(piece);
-        self.position[piece.at()] = index32(at);
-        self.bucket[piece.at()] = bucket16(BUCKETS - 1);
-        self.starts[BUCKETS] = index32(at + 1);
+    /// Bytes that it holds on the heap.
+    pub(in crate::engine) fn heap_bytes(&self) -> usize {
+        let buckets: usize = self.buckets.values().map(Vec::capacity).sum();
+        let levels: usize = self.levels.iter().map(|set| set.members.heap_bytes()).sum();
+        (buckets + self.position.capacity()) * size_of::<u32>()
+            + self.bucket.capacity() * size_of::<u16>()
+            + levels
     }
 
-    /// Moves a piece from its bucket into `target` by swapping it across each border between.
-    fn shift(&mut self, piece: PieceIndex, target: u16) {
-        let mut current = self.bucket[piece.at()];
-        while current > target {
-            let first = self.starts[usize::from(current)];
-            self.swap(self.position[piece.at()], first);
-            self.starts[usize::from(current)] += 1;
-            current -= 1;
+    fn level_set(&self, level: PieceLevel) -> &LevelSet {
+        &self.levels[slot_of(level)]
+    }
+
+    /// Takes a piece out of its bucket; the last one of the bucket takes its place.
+    fn take_out(&mut self, piece: PieceIndex, bucket: u16) {
+        let Some(pieces) = self.buckets.get_mut(&bucket) else { return };
+        let at = self.position[piece.at()] as usize;
+        pieces.swap_remove(at);
+        if let Some(moved) = pieces.get(at) {
+            self.position[moved.at()] = index32(at);
         }
-        while current < target {
-            let last = self.starts[usize::from(current) + 1] - 1;
-            self.swap(self.position[piece.at()], last);
-            self.starts[usize::from(current) + 1] -= 1;
-            current += 1;
+        if pieces.is_empty() {
+            self.buckets.remove(&bucket);
+        } else if pieces.len() < pieces.capacity() / SHRINK_AT {
+            pieces.shrink_to(pieces.len() * 2);
         }
-        self.bucket[piece.at()] = target;
     }
 
-    /// Moves a piece to the very end and shrinks the last bucket around it.
-    fn shift_to_end(&mut self, piece: PieceIndex) {
-        self.shift(piece, bucket16(BUCKETS - 1));
-        let last = self.starts[BUCKETS] - 1;
-        self.swap(self.position[piece.at()], last);
-        self.starts[BUCKETS] -= 1;
+    /// Moves a piece from the level of one bucket to that of another.
+    fn set_level(&mut self, piece: PieceIndex, from: u16, to: u16) {
+        for (bucket, present) in [(from, false), (to, true)] {
+            if bucket != ABSENT {
+                self.levels[usize::from(bucket / LEVEL_BUCKETS)].set(piece, present);
+            }
+        }
     }
+}
 
-    /// Swaps a piece with a random one of its bucket.
-    fn shuffle_in(&mut self, piece: PieceIndex, rng: &mut fastrand::Rng) {
-        let bucket = usize::from(self.bucket[piece.at()]);
-        let other = rng.u32(self.starts[bucket]..self.starts[bucket + 1]);
-        self.swap(self.position[piece.at()], other);
-    }
-
-    fn swap(&mut self, a: u32, b: u32) {
-        if a != b {
-            self.pieces.swap(a as usize, b as usize);
-            self.position[self.pieces[a as usize].at()] = a;
-            self.position[self.pieces[b as usize].at()] = b;
+impl LevelSet {
+    fn set(&mut self, piece: PieceIndex, present: bool) {
+        self.members.set(piece, present);
+        if present {
+            self.from = self.from.min(piece);
+        } else if piece == self.from {
+            self.from = self.members.first_from(piece).unwrap_or(PieceIndex(0));
         }
     }
 }
@@ -190,21 +264,26 @@ pub(in crate::engine) enum Unavailable {
 }
 
 fn bucket_of(ordering: Ordering) -> u16 {
-    let level = match ordering.priority {
-        Priority::High => 0,
-        Priority::Normal => 1,
-        Priority::Low | Priority::Off => 2,
-    };
-    let group = level * 2 + u16::from(!ordering.partial);
-    group * AVAILABILITIES + ordering.availability.min(AVAILABILITIES - 1)
+    let begun = if ordering.partial { 0 } else { AVAILABILITIES };
+    first_bucket(ordering.level) + begun + ordering.availability.min(AVAILABILITIES - 1)
+}
+
+fn first_bucket(level: PieceLevel) -> u16 {
+    u16::try_from(slot_of(level)).expect("there are a handful of levels") * LEVEL_BUCKETS
+}
+
+/// The place of a level among those that are requested. `Off` has none; it is never asked for.
+fn slot_of(level: PieceLevel) -> usize {
+    PieceLevel::WANTED.iter().position(|wanted| *wanted == level).unwrap_or(PieceLevel::WANTED.len() - 1)
+}
+
+/// The level of a bucket of the order.
+fn level_of(bucket: u16) -> PieceLevel {
+    PieceLevel::WANTED[usize::from(bucket / LEVEL_BUCKETS)]
 }
 
 fn index32(at: usize) -> u32 {
     u32::try_from(at).expect("there are at most PIECES_MAX pieces")
-}
-
-fn bucket16(bucket: usize) -> u16 {
-    u16::try_from(bucket).expect("BUCKETS fits in 16 bits")
 }
 
 #[cfg(test)]
@@ -213,56 +292,85 @@ mod tests {
 
     use super::*;
 
-    fn ordering(priority: Priority, partial: bool, availability: u16) -> Ordering {
-        Ordering { priority, partial, availability }
+    fn ordering(level: PieceLevel, partial: bool, availability: u16) -> Ordering {
+        Ordering { level, partial, availability }
+    }
+
+    fn all(order: &PieceOrder, unavailable: Unavailable) -> Vec<PieceIndex> {
+        order.levels().flat_map(|level| order.iter(level, unavailable)).collect()
     }
 
     #[test]
-    fn higher_priority_then_partial_then_rare_comes_first() {
-        let mut order = PieceOrder::new(5);
+    fn higher_level_then_begun_then_rare_comes_first() {
+        let mut order = PieceOrder::new(6);
         let mut rng = fastrand::Rng::with_seed(1);
-        order.place(PieceIndex(0), ordering(Priority::Low, true, 1), &mut rng);
-        order.place(PieceIndex(1), ordering(Priority::Normal, false, 9), &mut rng);
-        order.place(PieceIndex(2), ordering(Priority::Normal, false, 2), &mut rng);
-        order.place(PieceIndex(3), ordering(Priority::Normal, true, 50), &mut rng);
-        order.place(PieceIndex(4), ordering(Priority::High, false, 60), &mut rng);
-        let got: Vec<u32> = order.iter(Unavailable::Include).map(|piece| piece.0).collect();
-        assert_eq!(got, [4, 3, 2, 1, 0]);
+        order.place(PieceIndex(0), ordering(PieceLevel::Low, true, 1), &mut rng);
+        order.place(PieceIndex(1), ordering(PieceLevel::Normal, false, 9), &mut rng);
+        order.place(PieceIndex(2), ordering(PieceLevel::Normal, false, 2), &mut rng);
+        order.place(PieceIndex(3), ordering(PieceLevel::Normal, true, 50), &mut rng);
+        order.place(PieceIndex(4), ordering(PieceLevel::High, false, 60), &mut rng);
+        order.place(PieceIndex(5), ordering(PieceLevel::Now, false, 63), &mut rng);
+        let got: Vec<u32> = all(&order, Unavailable::Include).iter().map(|piece| piece.0).collect();
+        assert_eq!(got, [5, 4, 3, 2, 1, 0]);
+        assert_eq!(
+            order.levels().collect::<Vec<_>>(),
+            [PieceLevel::Now, PieceLevel::High, PieceLevel::Normal, PieceLevel::Low]
+        );
     }
 
     #[test]
     fn incomplete_peers_skip_what_only_seeds_have() {
         let mut order = PieceOrder::new(2);
         let mut rng = fastrand::Rng::with_seed(1);
-        order.place(PieceIndex(0), ordering(Priority::Normal, false, 0), &mut rng);
-        order.place(PieceIndex(1), ordering(Priority::Normal, false, 1), &mut rng);
-        assert_eq!(order.iter(Unavailable::Skip).collect::<Vec<_>>(), [PieceIndex(1)]);
+        order.place(PieceIndex(0), ordering(PieceLevel::Normal, false, 0), &mut rng);
+        order.place(PieceIndex(1), ordering(PieceLevel::Normal, false, 1), &mut rng);
+        assert_eq!(all(&order, Unavailable::Skip), [PieceIndex(1)]);
+    }
+
+    #[test]
+    fn only_an_arrival_is_new_to_starved_peers_and_only_a_level_is_a_raise() {
+        let mut order = PieceOrder::new(2);
+        let mut rng = fastrand::Rng::with_seed(1);
+        order.place(PieceIndex(0), ordering(PieceLevel::Normal, false, 1), &mut rng);
+        let (version, raised) = (order.version(), order.raised());
+        order.place(PieceIndex(0), ordering(PieceLevel::Normal, true, 2), &mut rng);
+        assert_eq!((order.version(), order.raised()), (version, raised));
+        order.place(PieceIndex(0), ordering(PieceLevel::High, true, 2), &mut rng);
+        assert_eq!((order.version(), order.raised()), (version, raised + 1));
+        order.remove(PieceIndex(0));
+        order.place(PieceIndex(0), ordering(PieceLevel::High, true, 2), &mut rng);
+        assert_eq!((order.version(), order.raised()), (version + 1, raised + 2));
     }
 
     proptest! {
         #[test]
         fn any_sequence_of_changes_equals_sorting_from_scratch(
-            steps in prop::collection::vec((0u32..40, 0u8..4, any::<bool>(), 0u16..80), 1..400)
+            steps in prop::collection::vec((0u32..80, 0usize..7, any::<bool>(), 0u16..80), 1..400)
         ) {
-            let mut order = PieceOrder::new(40);
+            let mut order = PieceOrder::new(80);
             let mut rng = fastrand::Rng::with_seed(7);
-            let mut model = std::collections::BTreeMap::new();
+            let mut model = BTreeMap::new();
+            let full = Bits::full(80);
             for (piece, level, partial, availability) in steps {
                 let piece = PieceIndex(piece);
-                let priority = Priority::ALL[usize::from(level)];
-                if priority == Priority::Off {
+                if let Some(&level) = PieceLevel::WANTED.get(level) {
+                    let now = ordering(level, partial, availability);
+                    order.place(piece, now, &mut rng);
+                    model.insert(piece, now);
+                } else {
                     order.remove(piece);
                     model.remove(&piece);
-                } else {
-                    let now = ordering(priority, partial, availability);
-                    order.place(piece, now, &mut rng);
-                    model.insert(piece, bucket_of(now));
                 }
                 let ranks: Vec<u16> =
-                    order.iter(Unavailable::Include).map(|piece| model[&piece]).collect();
+                    all(&order, Unavailable::Include).iter().map(|piece| bucket_of(model[piece])).collect();
                 prop_assert!(ranks.is_sorted());
-                prop_assert_eq!(ranks.len(), model.len());
-                prop_assert_eq!(order.members().count() as usize, model.len());
+                prop_assert_eq!((ranks.len(), order.len()), (model.len(), model.len()));
+                for level in PieceLevel::WANTED {
+                    let due: Vec<PieceIndex> =
+                        model.iter().filter(|(_, at)| at.level == level).map(|(&piece, _)| piece).collect();
+                    prop_assert_eq!(order.iter_in_order(level, &full).collect::<Vec<_>>(), due);
+                }
+                prop_assert!((0..80).map(PieceIndex).all(|at| order.has(at) == model.contains_key(&at)));
             }
         }
     }

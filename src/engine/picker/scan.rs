@@ -1,6 +1,7 @@
 //! The scan of the order for one peer: cheap for seeds and for peers with much, bounded for peers with little.
 
 use super::order::{PieceOrder, Unavailable};
+use crate::contract::{PieceLevel, PieceSequence};
 use crate::engine::bits::Bits;
 use crate::limits;
 use crate::units::PieceIndex;
@@ -16,41 +17,63 @@ pub(in crate::engine) struct Scan<'a> {
 
 impl Scan<'_> {
     /// Requestable pieces that the peer has, best first, at most `limit` of them.
-    ///
-    /// Walks the order from its best end. A peer with few pieces would make that walk long, so after
-    /// `limits::SCAN_MISSES_MAX` misses the candidates come from intersecting its bits with the order's.
     pub(in crate::engine) fn candidates(&self, order: &PieceOrder, limit: usize) -> Vec<PieceIndex> {
-        if self.reverse || order.is_empty() {
-            return self.by_intersection(order, limit);
-        }
-        let unavailable = if self.have.is_full() { Unavailable::Include } else { Unavailable::Skip };
         let mut found = Vec::with_capacity(limit.min(16));
-        let mut misses = 0;
-        for piece in order.iter(unavailable) {
-            if self.have.has(piece) {
-                found.push(piece);
-                if found.len() == limit {
-                    return found;
-                }
-            } else {
-                misses += 1;
-                if misses > limits::SCAN_MISSES_MAX {
-                    return self.by_intersection(order, limit);
-                }
+        if self.reverse {
+            for level in order.levels().rev() {
+                let mut of_level = self.by_intersection(order, level);
+                of_level.reverse();
+                found.extend(of_level);
+            }
+            found.truncate(limit);
+            return found;
+        }
+        for level in order.levels() {
+            self.of_level(order, level, limit, &mut found);
+            if found.len() >= limit {
+                break;
             }
         }
         found
     }
 
-    /// Sorts a bounded number of common pieces by rank; the worst first for a snubbing peer.
-    fn by_intersection(&self, order: &PieceOrder, limit: usize) -> Vec<PieceIndex> {
-        let mut found: Vec<PieceIndex> =
-            self.have.iter_common(order.members()).take(limits::SCAN_CANDIDATES_MAX).collect();
-        found.sort_by_key(|&piece| order.rank(piece));
-        if self.reverse {
-            found.reverse();
+    /// Adds pieces of one level, best first, until there are `limit`.
+    ///
+    /// Walks the order from its best end. A peer with few pieces would make that walk long, so after
+    /// `limits::SCAN_MISSES_MAX` misses the candidates come from intersecting its bits with the level's.
+    fn of_level(&self, order: &PieceOrder, level: PieceLevel, limit: usize, found: &mut Vec<PieceIndex>) {
+        let before = found.len();
+        // A reader takes its pieces in the order of the data, whatever the torrent's order is.
+        let for_a_reader = matches!(level, PieceLevel::Now | PieceLevel::Ahead);
+        if for_a_reader || order.sequence() == PieceSequence::InOrder {
+            found.extend(order.iter_in_order(level, self.have).take(limit - before));
+            return;
         }
-        found.truncate(limit);
+        let unavailable = if self.have.is_full() { Unavailable::Include } else { Unavailable::Skip };
+        let mut misses = 0;
+        for piece in order.iter(level, unavailable) {
+            if self.have.has(piece) {
+                found.push(piece);
+                if found.len() == limit {
+                    return;
+                }
+            } else {
+                misses += 1;
+                if misses > limits::SCAN_MISSES_MAX {
+                    found.truncate(before);
+                    found.extend(self.by_intersection(order, level));
+                    found.truncate(limit);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A bounded number of common pieces of a level, sorted by rank.
+    fn by_intersection(&self, order: &PieceOrder, level: PieceLevel) -> Vec<PieceIndex> {
+        let common = order.iter_in_order(level, self.have);
+        let mut found: Vec<PieceIndex> = common.take(limits::SCAN_CANDIDATES_MAX).collect();
+        found.sort_by_key(|&piece| order.rank(piece));
         found
     }
 }
@@ -58,15 +81,14 @@ impl Scan<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Priority;
     use crate::engine::picker::Ordering;
 
     fn order_of(length: u32) -> PieceOrder {
         let mut order = PieceOrder::new(length);
         let mut rng = fastrand::Rng::with_seed(3);
         for piece in 0..length {
-            let priority = if piece == length - 1 { Priority::High } else { Priority::Normal };
-            order.place(PieceIndex(piece), Ordering { priority, partial: false, availability: 1 }, &mut rng);
+            let level = if piece == length - 1 { PieceLevel::High } else { PieceLevel::Normal };
+            order.place(PieceIndex(piece), Ordering { level, partial: false, availability: 1 }, &mut rng);
         }
         order
     }
@@ -88,9 +110,33 @@ mod tests {
     }
 
     #[test]
+    fn a_raised_piece_comes_first_however_many_ordinary_ones_a_peer_has_before_it() {
+        // Every other piece, so that the walk misses often and the intersection is cut at its bound.
+        let length = 100_000;
+        let mut have = Bits::empty(length);
+        (0..length).filter(|piece| piece % 300 == 0).for_each(|piece| {
+            have.set(PieceIndex(piece), true);
+        });
+        have.set(PieceIndex(length - 1), true);
+        let found = Scan { have: &have, reverse: false }.candidates(&order_of(length), 1);
+        assert_eq!(found, [PieceIndex(length - 1)]);
+    }
+
+    #[test]
+    fn in_order_means_in_order_within_a_level() {
+        let mut order = order_of(1000);
+        order.set_sequence(PieceSequence::InOrder);
+        let mut have = Bits::full(1000);
+        have.set(PieceIndex(1), false);
+        let found = Scan { have: &have, reverse: false }.candidates(&order, 4);
+        assert_eq!(found, [999, 0, 2, 3].map(PieceIndex));
+    }
+
+    #[test]
     fn a_snubbing_peer_is_given_the_far_end() {
         let have = Bits::full(100);
         let found = Scan { have: &have, reverse: true }.candidates(&order_of(100), 100);
+        assert_eq!(found.len(), 100);
         assert_eq!(*found.last().unwrap(), PieceIndex(99));
     }
 }

@@ -75,6 +75,8 @@ impl Torrent {
             let dropped = peer.requests.drop_all();
             self.release(&dropped);
         }
+        // What was reserved for it may be asked of others.
+        self.pieces.note_new_opportunity();
         Ok(())
     }
 
@@ -164,6 +166,10 @@ impl Torrent {
                 Err(Violation::new("sends blocks that nobody asked for"))
             };
         }
+        if asked == Asked::Forgotten {
+            // Its bytes went back to the allowance when it was given up.
+            self.allowance.spend_down(bytes);
+        }
         self.down.add(now, bytes);
         self.totals.downloaded_bytes += bytes;
         self.totals.session_downloaded_bytes += bytes;
@@ -194,8 +200,8 @@ impl Torrent {
         // The answer to a cancel of ours is no refusal.
         peer.rejects += u32::from(asked != Asked::Forgotten);
         let (rejects, choking) = (peer.rejects, peer.peer_choking);
-        if asked == Asked::Yes && self.pieces.partial(request.piece).is_some() {
-            self.pieces.with_partial(request.piece, |partial| partial.release(block));
+        if asked == Asked::Yes {
+            self.release_block(request.piece, block);
         }
         if rejects > limits::REJECTS_MAX && !choking {
             return Err(Violation::new("rejects everything"));
@@ -287,7 +293,10 @@ impl Torrent {
             .filter(|peer| peer.id != from)
             .filter_map(|peer| peer.requests.cancel(piece, block).then_some(peer.id))
             .collect();
-        asked.into_iter().for_each(|id| self.send_cancel(now, id, piece, block));
+        for id in asked {
+            self.allowance.refund_down(u64::from(self.block_bytes(piece, block)));
+            self.send_cancel(now, id, piece, block);
+        }
     }
 
     /// A piece is no longer to be asked for: what is on the wire for it is cancelled.
@@ -306,16 +315,13 @@ impl Torrent {
             }
         }
         for (id, block) in cancelled {
-            if self.pieces.partial(piece).is_some() {
-                self.pieces.with_partial(piece, |partial| partial.release(block));
-            }
+            self.release_block(piece, block);
             self.send_cancel(now, id, piece, block);
         }
     }
 
     pub(super) fn send_cancel(&mut self, now: Time, id: ConnectionId, piece: PieceIndex, block: BlockIndex) {
-        let begin = block.0 * BLOCK_BYTES;
-        let length = BLOCK_BYTES.min(self.info.piece_bytes(piece) - begin);
+        let (begin, length) = (block.0 * BLOCK_BYTES, self.block_bytes(piece, block));
         self.send(now, id, Message::Cancel(BlockRequest { piece, begin, length }));
     }
 }

@@ -5,12 +5,14 @@
 //! [`Torrent::poll_effect`] until it is empty. [`Torrent::next_deadline`] says how long it may be left alone, and why.
 
 mod announcing;
+mod auditing;
 mod checks;
 mod lifecycle;
 mod messages;
 mod partial;
 mod pieces;
 mod planning;
+mod readers;
 mod serving;
 mod start;
 mod storing;
@@ -20,8 +22,8 @@ mod view;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::contract::{EventKind, TorrentState};
-use crate::engine::io::{Effect, Input, TorrentCommand};
+use crate::contract::{DownloadOrder, EventKind, TorrentState};
+use crate::engine::io::{BlockReader, Effect, Input, TorrentCommand};
 use crate::engine::peers::ban::Bans;
 use crate::engine::peers::choker::Choker;
 use crate::engine::peers::connection::Connection;
@@ -33,7 +35,8 @@ use crate::units::{ConnectionId, PeerId, Time, TorrentId};
 
 use checks::Checks;
 use lifecycle::Phase;
-use pieces::Pieces;
+use pieces::{Audit, Pieces, RunCache};
+use readers::Readers;
 use storing::Storing;
 
 pub use start::{Origin, Policy, Setup, StartingPoint, WhenComplete};
@@ -49,6 +52,11 @@ pub struct Torrent {
     pieces: Pieces,
     connections: BTreeMap<ConnectionId, Connection>,
     known: KnownPeers,
+    order: DownloadOrder,
+    readers: Readers,
+    runs: RunCache,
+    /// The walk over all pieces that compares what is derived, while that is asked for.
+    audit: Option<Audit>,
     bans: Bans,
     choker: Choker,
     trackers: Trackers,
@@ -105,6 +113,10 @@ pub enum Reason {
     Save,
     /// The disk refused and is tried again.
     DiskRetry,
+    /// More pieces are to be marked for a check of everything.
+    Recheck,
+    /// A reader that asks no more is forgotten.
+    Reader,
     /// A tracker is due.
     Tracker,
     /// A stop has waited long enough.
@@ -137,9 +149,10 @@ impl Torrent {
             Input::StoreFailed { piece, error } => self.store_failed(now, piece, error),
             Input::BlocksWritten { piece, begins } => self.blocks_written(now, piece, &begins),
             Input::PieceHashed { piece, outcome } => self.piece_hashed(now, piece, outcome),
-            Input::BlocksRead { connection, range, result } => {
-                self.blocks_read(now, connection, range, result);
-            }
+            Input::BlocksRead { reader, range, result } => match reader {
+                BlockReader::Peer(connection) => self.blocks_read(now, connection, range, result),
+                BlockReader::Local(read) => self.range_read(now, read, range, result),
+            },
             Input::ResumeSaved { generation, result } => self.resume_saved(now, generation, result),
             Input::Announced { tracker, result } => self.announced(now, tracker, result),
             Input::Scraped { tracker, result } => self.trackers.scraped(tracker, &result),
@@ -157,8 +170,10 @@ impl Torrent {
     /// Derives from state everything that is to be done. Called once after the inputs of a turn.
     pub fn end_turn(&mut self, now: Time) {
         self.retry_disk(now);
+        self.mark_for_recheck();
         self.store_whole_partials();
         self.housekeeping(now);
+        self.follow_readers(now);
         if self.phase.transfers() {
             self.call_peers(now);
             self.follow_interest(now);
@@ -183,6 +198,8 @@ impl Torrent {
     pub fn next_deadline(&self) -> Option<(Time, Reason)> {
         let mut due = vec![(self.trackers.next_deadline(), Reason::Tracker), (self.save_at(), Reason::Save)];
         due.push((self.disk_retry_at(), Reason::DiskRetry));
+        due.push((self.recheck_goes_on_at(), Reason::Recheck));
+        due.push((self.readers.expire_at(), Reason::Reader));
         due.push((self.stop_grace_at(), Reason::StopGrace));
         if self.phase.transfers() {
             if self.connections.len() < crate::limits::CONNECTIONS_PER_TORRENT_MAX {
@@ -205,7 +222,15 @@ impl Torrent {
                 self.pieces.set_priorities(&changes);
                 self.storing.mark_dirty(now);
             }
+            TorrentCommand::SetOrder(order) => {
+                self.order = order;
+                self.pieces.set_sequence(order.sequence);
+                self.pieces.set_first_last(order.first_last);
+                self.storing.mark_dirty(now);
+            }
             TorrentCommand::Recheck => self.recheck(now),
+            TorrentCommand::Read(read) => self.read(now, read),
+            TorrentCommand::EndRead(id) => self.readers.end(id),
             TorrentCommand::Announce => self.trackers.announce_now(now),
             TorrentCommand::AddTrackers(urls) => {
                 urls.into_iter().for_each(|url| self.trackers.add(&url, now));
@@ -247,6 +272,11 @@ impl Allowance {
 
     fn spend_down(&mut self, bytes: u64) {
         self.down_bytes = self.down_bytes.map(|left| left.saturating_sub(bytes));
+    }
+
+    /// Bytes that were spent on a request that is taken back.
+    fn refund_down(&mut self, bytes: u64) {
+        self.down_bytes = self.down_bytes.map(|left| left.saturating_add(bytes));
     }
 
     /// Bytes that may be sent now; asks for more where there are none for a block.

@@ -32,6 +32,9 @@ pub(in crate::engine) struct Partial {
     blocks: Vec<Block>,
     free: u32,
     requested: u32,
+    here: u32,
+    /// No free block lies before this one.
+    free_from: usize,
     memory_bytes: u64,
     /// The piece failed before: only this peer may give its blocks.
     pub(in crate::engine) exclusive: Option<ConnectionId>,
@@ -62,7 +65,7 @@ impl Partial {
             .map(|block| if is_pad(block) { Block::Pad } else { Block::Free })
             .collect();
         let free = count_of(&blocks, |block| *block == Block::Free);
-        Self { blocks, free, requested: 0, memory_bytes: 0, exclusive: None }
+        Self { blocks, free, requested: 0, here: 0, free_from: 0, memory_bytes: 0, exclusive: None }
     }
 
     pub(in crate::engine) fn free(&self) -> u32 {
@@ -80,29 +83,27 @@ impl Partial {
 
     /// Blocks that are here, in memory or on disk.
     pub(in crate::engine) fn here(&self) -> u32 {
-        count_of(&self.blocks, |block| {
-            matches!(block, Block::Memory { .. } | Block::Writing { .. } | Block::Disk)
-        })
+        self.here
     }
 
     /// Whether nothing is here and nothing on the wire.
     pub(in crate::engine) fn is_untouched(&self) -> bool {
-        self.requested == 0 && self.blocks.iter().all(|block| matches!(block, Block::Free | Block::Pad))
+        self.requested == 0 && self.here == 0
     }
 
     /// Marks up to `count` free blocks as on the wire and gives them, in order.
     pub(in crate::engine) fn request(&mut self, count: u32) -> Vec<BlockIndex> {
-        let mut taken = Vec::with_capacity(count.min(self.free) as usize);
-        for (block, slot) in (0u32..).zip(&mut self.blocks) {
-            if taken.len() == count as usize {
-                break;
-            }
+        let most = count.min(self.free) as usize;
+        let mut taken = Vec::with_capacity(most);
+        while taken.len() < most {
+            let Some(slot) = self.blocks.get_mut(self.free_from) else { break };
             if *slot == Block::Free {
                 *slot = Block::Requested(1);
-                taken.push(BlockIndex(block));
+                taken.push(BlockIndex(index32(self.free_from)));
             }
+            self.free_from += 1;
         }
-        let taken_count = u32::try_from(taken.len()).unwrap_or(u32::MAX);
+        let taken_count = index32(taken.len());
         self.free -= taken_count;
         self.requested += taken_count;
         taken
@@ -141,6 +142,7 @@ impl Partial {
             if *holders == 0 {
                 *slot = Block::Free;
                 self.free += 1;
+                self.free_from = self.free_from.min(block.at());
                 self.requested -= 1;
             }
         }
@@ -168,6 +170,7 @@ impl Partial {
                 return Arrival::Duplicate;
             }
         };
+        self.here += 1;
         self.memory_bytes += data.len() as u64;
         *slot = Block::Memory { data, from };
         Arrival::Taken { other_holders }
@@ -243,8 +246,42 @@ impl Partial {
             if set && *slot == Block::Free {
                 *slot = Block::Disk;
                 self.free -= 1;
+                self.here += 1;
             }
         }
+    }
+
+    /// How many peers are asked for a block.
+    pub(in crate::engine) fn holders(&self, block: BlockIndex) -> u8 {
+        match self.blocks.get(block.at()) {
+            Some(Block::Requested(holders)) => *holders,
+            Some(Block::Free | Block::Memory { .. } | Block::Writing { .. } | Block::Disk | Block::Pad)
+            | None => 0,
+        }
+    }
+
+    /// The blocks on the wire.
+    pub(in crate::engine) fn on_the_wire(&self) -> impl Iterator<Item = BlockIndex> + '_ {
+        let requested = self.blocks.iter().enumerate();
+        requested
+            .filter(|(_, block)| matches!(block, Block::Requested(_)))
+            .map(|(at, _)| BlockIndex(index32(at)))
+    }
+
+    /// Whether every count is what the blocks say.
+    pub(in crate::engine) fn is_consistent(&self) -> bool {
+        let is_here =
+            |block: &Block| matches!(block, Block::Memory { .. } | Block::Writing { .. } | Block::Disk);
+        let in_memory = self.blocks.iter().map(|block| match block {
+            Block::Memory { data, .. } => data.len() as u64,
+            Block::Free | Block::Requested(_) | Block::Writing { .. } | Block::Disk | Block::Pad => 0,
+        });
+        let first_free = self.blocks.iter().position(|block| *block == Block::Free);
+        self.free == count_of(&self.blocks, |block| *block == Block::Free)
+            && self.requested == count_of(&self.blocks, |block| matches!(block, Block::Requested(_)))
+            && self.here == count_of(&self.blocks, is_here)
+            && self.memory_bytes == in_memory.sum::<u64>()
+            && first_free.is_none_or(|first| first >= self.free_from)
     }
 }
 
@@ -257,6 +294,10 @@ pub(in crate::engine) enum Holder {
     NotCounted,
 }
 
+fn index32(at: usize) -> u32 {
+    u32::try_from(at).expect("a piece has at most PIECE_LENGTH_MAX / BLOCK_BYTES blocks")
+}
+
 fn count_of(blocks: &[Block], test: impl Fn(&Block) -> bool) -> u32 {
-    u32::try_from(blocks.iter().filter(|block| test(block)).count()).unwrap_or(u32::MAX)
+    index32(blocks.iter().filter(|block| test(block)).count())
 }

@@ -5,10 +5,10 @@
 //! The state of send buffers has no say here.
 
 use super::Torrent;
-use super::pieces::PieceState;
+use super::partial::Partial;
 use crate::codec::peer::{BlockRequest, Message};
-use crate::contract::Priority;
 use crate::engine::peers::connection::Connection;
+use crate::engine::peers::requests::Outstanding;
 use crate::engine::picker::Scan;
 use crate::limits::{self, BLOCK_BYTES};
 use crate::units::{BlockIndex, ConnectionId, PieceIndex, Time};
@@ -37,45 +37,60 @@ impl Torrent {
         }
     }
 
-    /// Fills the pipeline of every peer that has room, fastest first; drops requests for what is no longer wanted.
+    /// Fills the pipeline of every peer that has room, fastest first; drops requests for what is no longer wanted, and for
+    /// less urgent pieces where a peer could give more urgent ones.
     pub(super) fn plan_requests(&mut self, now: Time) {
         if !self.phase.requests() {
             return;
         }
-        self.cancel_unwanted(now);
+        self.cancel_surplus(now);
+        self.check_unknown();
         let version = self.pieces.order().version();
         let ready = self.connections.values().filter(|peer| {
             let something_new = peer.starved_at != Some(version);
-            peer.may_request() && peer.requests.free() > 0 && (something_new || peer.end_game_due(now))
+            peer.may_request() && (something_new || peer.end_game_due(now))
         });
         let mut ids: Vec<ConnectionId> = ready.map(|peer| peer.id).collect();
         if ids.len() > 1 {
             ids.sort_by_cached_key(|id| std::cmp::Reverse(self.connections[id].down.rate(now)));
         }
         for id in ids {
+            self.make_room_for_urgent(now, id);
             self.plan_peer(now, id);
         }
     }
 
+    /// Hashes pieces that may be there and that a peer could be asked for, a bounded number at a time. Pieces known to be
+    /// missing do not wait for them.
+    fn check_unknown(&mut self) {
+        let mut room = self.checks.room();
+        let Some(unknown) = self.pieces.unknown() else { return };
+        let mut found = Vec::new();
+        for peer in self.connections.values().filter(|peer| peer.am_interested && !peer.peer_choking) {
+            let scan = Scan { have: &peer.have, reverse: false };
+            let new = scan.candidates(unknown, room).into_iter().filter(|piece| !found.contains(piece));
+            let new: Vec<PieceIndex> = new.collect();
+            room -= new.len().min(room);
+            found.extend(new);
+        }
+        found.into_iter().for_each(|piece| self.check_on_demand(piece));
+    }
+
     fn plan_peer(&mut self, now: Time, id: ConnectionId) {
         let Some(peer) = self.connections.get(&id) else { return };
-        let wanted = self.allowance.requestable(peer.requests.free());
+        let free = peer.requests.free();
+        if free == 0 {
+            return;
+        }
+        let wanted = self.allowance.requestable(free);
         if wanted == 0 {
             self.put_off_end_game(now, id);
             return;
         }
         let mut left = wanted;
         while left > 0 {
-            let candidates = self.candidates(id, left);
-            if candidates.is_empty() {
-                break;
-            }
             let before = left;
-            for piece in candidates {
-                if self.pieces.state(piece) == PieceState::OnDemand {
-                    self.check_on_demand(piece);
-                    continue;
-                }
+            for piece in self.candidates(id, left) {
                 left -= self.request_blocks(now, id, piece, left);
                 if left == 0 {
                     break;
@@ -94,12 +109,60 @@ impl Torrent {
         }
     }
 
+    /// Takes requests for less urgent pieces back where the peer could give more urgent ones and its pipeline is full of
+    /// the others: otherwise a raised file would wait for everything asked before. The oldest few stay, for their blocks
+    /// may be under way.
+    fn make_room_for_urgent(&mut self, now: Time, id: ConnectionId) {
+        let raised = self.pieces.order().raised();
+        let Some(peer) = self.connections.get_mut(&id) else { return };
+        let seen = Some((raised, peer.have.count()));
+        if peer.peer_choking || std::mem::replace(&mut peer.raised_seen, seen) == seen {
+            return;
+        }
+        let level = |entry: &Outstanding| self.pieces.level(entry.piece);
+        let newest = peer.requests.iter().skip(limits::PIPELINE_MIN as usize);
+        let mut waiting: Vec<Outstanding> = newest.copied().collect();
+        waiting.reverse();
+        // Stable: of equally urgent ones the newest goes first.
+        waiting.sort_by_key(level);
+        let mut room = peer.requests.free();
+        let peer = &self.connections[&id];
+        let mut given_up = 0;
+        'levels: for urgent in self.pieces.order().levels() {
+            for piece in self.pieces.order().iter_in_order(urgent, &peer.have) {
+                let begun = self.pieces.partial(piece).map(Partial::free);
+                let mut blocks = begun.unwrap_or_else(|| self.info.piece_bytes(piece).div_ceil(BLOCK_BYTES));
+                while blocks > 0 {
+                    if room > 0 {
+                        room -= 1;
+                    } else if waiting.get(given_up).is_some_and(|entry| level(entry) < urgent) {
+                        given_up += 1;
+                    } else {
+                        break 'levels;
+                    }
+                    blocks -= 1;
+                }
+            }
+        }
+        waiting.truncate(given_up);
+        waiting.into_iter().for_each(|entry| self.take_back(now, id, entry));
+    }
+
+    /// Takes a request back: the block is free again, and the peer is told.
+    fn take_back(&mut self, now: Time, id: ConnectionId, entry: Outstanding) {
+        let Outstanding { piece, block, sent_at: _ } = entry;
+        if self.connections.get_mut(&id).is_some_and(|peer| peer.requests.cancel(piece, block)) {
+            self.release_block(piece, block);
+            self.send_cancel(now, id, piece, block);
+        }
+    }
+
     /// Requestable pieces of a peer, best first: enough for `blocks`, perhaps more.
     fn candidates(&self, id: ConnectionId, blocks: u32) -> Vec<PieceIndex> {
         let Some(peer) = self.connections.get(&id) else { return Vec::new() };
         let order = self.pieces.order();
         if peer.peer_choking {
-            let may = |piece: &PieceIndex| order.members().has(*piece) && peer.have.has(*piece);
+            let may = |piece: &PieceIndex| order.has(*piece) && peer.have.has(*piece);
             return peer.allowed_fast.iter().copied().filter(may).collect();
         }
         let blocks_per_piece = self.info.piece_length.div_ceil(BLOCK_BYTES);
@@ -141,9 +204,8 @@ impl Torrent {
         u32::try_from(blocks.len()).unwrap_or(u32::MAX)
     }
 
-    fn send_request(&mut self, now: Time, id: ConnectionId, piece: PieceIndex, block: BlockIndex) {
-        let begin = block.0 * BLOCK_BYTES;
-        let length = BLOCK_BYTES.min(self.info.piece_bytes(piece) - begin);
+    pub(super) fn send_request(&mut self, now: Time, id: ConnectionId, piece: PieceIndex, block: BlockIndex) {
+        let (begin, length) = (block.0 * BLOCK_BYTES, self.block_bytes(piece, block));
         if let Some(peer) = self.connections.get_mut(&id) {
             peer.requests.sent(piece, block, now);
         }
@@ -175,7 +237,7 @@ impl Torrent {
     fn busy_block(&self, id: ConnectionId) -> Option<(PieceIndex, BlockIndex)> {
         let have = &self.connections.get(&id)?.have;
         let mut busy = self.pieces.partials().filter(|(piece, partial)| {
-            have.has(*piece) && partial.requested() > 0 && self.pieces.priority(*piece) != Priority::Off
+            have.has(*piece) && partial.requested() > 0 && self.pieces.level(*piece).is_wanted()
         });
         busy.find_map(|(piece, partial)| {
             partial.busy(limits::END_GAME_HOLDERS_MAX).first().map(|&block| (piece, block))
@@ -191,36 +253,19 @@ impl Torrent {
         idle.map(|peer| peer.end_game_at).min()
     }
 
-    /// Requests for pieces that are no longer wanted are cancelled and give their room to others.
-    fn cancel_unwanted(&mut self, now: Time) {
-        let unwanted: Vec<PieceIndex> = self
-            .pieces
-            .partials()
-            .filter(|(piece, partial)| {
-                partial.requested() > 0 && self.pieces.priority(*piece) == Priority::Off
-            })
-            .map(|(piece, _)| piece)
-            .collect();
-        unwanted.into_iter().for_each(|piece| self.cancel_requests_for(now, piece));
+    /// Requests for pieces that are no longer wanted, or no longer needed, are cancelled and give their room to others.
+    fn cancel_surplus(&mut self, now: Time) {
+        let surplus: Vec<PieceIndex> = self.pieces.surplus().iter().copied().collect();
+        surplus.into_iter().for_each(|piece| self.cancel_requests_for(now, piece));
     }
 
     /// Takes back all but the oldest requests of each peer.
     pub(super) fn trim_pipelines(&mut self, now: Time) {
         let keep = limits::PIPELINE_MIN as usize;
-        let newest = |peer: &Connection| {
-            peer.requests.iter().skip(keep).map(|request| (request.piece, request.block)).collect::<Vec<_>>()
-        };
+        let newest = |peer: &Connection| peer.requests.iter().skip(keep).copied().collect::<Vec<_>>();
         let surplus: Vec<_> = self.connections.values().map(|peer| (peer.id, newest(peer))).collect();
         for (id, requests) in surplus {
-            for (piece, block) in requests {
-                if let Some(peer) = self.connections.get_mut(&id) {
-                    peer.requests.cancel(piece, block);
-                }
-                if self.pieces.partial(piece).is_some() {
-                    self.pieces.with_partial(piece, |partial| partial.release(block));
-                }
-                self.send_cancel(now, id, piece, block);
-            }
+            requests.into_iter().for_each(|entry| self.take_back(now, id, entry));
         }
     }
 

@@ -4,14 +4,15 @@ use bytes::Bytes;
 
 use super::Torrent;
 use super::messages::Violation;
+use super::pieces::PieceState;
 use crate::codec::peer::{BlockRequest, Message};
 use crate::contract::EventKind;
-use crate::engine::io::{DiskError, DiskErrorKind, Effect};
+use crate::engine::io::{BlockReader, DiskError, DiskErrorKind, Effect};
 use crate::engine::peers::choker::{Candidate, Choker};
 use crate::engine::peers::connection::Connection;
 use crate::engine::peers::upload::Queued;
 use crate::limits;
-use crate::units::{ConnectionId, Time};
+use crate::units::{ConnectionId, PieceIndex, Time};
 
 impl Torrent {
     pub(super) fn interested(&mut self, now: Time, id: ConnectionId) -> Result<(), Violation> {
@@ -92,9 +93,14 @@ impl Torrent {
             return Err(Violation::new("requests what is no block of the torrent"));
         }
         let serve = !peer.am_choking && self.pieces.have().has(request.piece);
+        let perhaps_here = self.pieces.state(request.piece) == PieceState::OnDemand;
         let accepted = serve && peer.upload.push(request) != Queued::Full;
         if !accepted && peer.fast {
             self.send(now, id, Message::Reject(request));
+        }
+        // It asks again once it is told that we have it.
+        if perhaps_here && self.checks.room() > 0 {
+            self.check_on_demand(request.piece);
         }
         Ok(())
     }
@@ -115,10 +121,16 @@ impl Torrent {
     /// Starts reads for peers whose socket takes what it is given.
     pub(super) fn serve(&mut self, now: Time) {
         let mut reads = Vec::new();
+        let mut to_hash = Vec::new();
         let mut ready: Vec<_> = self.connections.values_mut().filter(|peer| peer.upload.may_read()).collect();
         // Under a rate limit whoever was served longest ago goes first.
         ready.sort_by_key(|peer| peer.served_at);
         for peer in ready {
+            let unproved = |piece: PieceIndex| self.pieces.state(piece) == PieceState::Assumed;
+            if let Some(piece) = peer.upload.next_piece().filter(|piece| unproved(*piece)) {
+                to_hash.push(piece);
+                continue;
+            }
             let budget_bytes = self.allowance.sendable();
             if budget_bytes == 0 {
                 break;
@@ -126,10 +138,23 @@ impl Torrent {
             peer.served_at = now;
             if let Some(range) = peer.upload.next_read(budget_bytes) {
                 self.allowance.spend_up(u64::from(range.length));
-                reads.push(Effect::ReadBlocks { connection: peer.id, range });
+                reads.push(Effect::ReadBlocks { reader: BlockReader::Peer(peer.id), range });
             }
         }
         self.effects.extend(reads);
+        to_hash.into_iter().for_each(|piece| self.check_before_serving(piece));
+    }
+
+    /// Requests that wait for a piece that turned out not to be here are refused.
+    pub(super) fn refuse_requests_for(&mut self, now: Time, piece: PieceIndex) {
+        let mut refused = Vec::new();
+        for peer in self.connections.values_mut() {
+            let dropped = peer.upload.drop_piece(piece);
+            if peer.fast {
+                refused.extend(dropped.into_iter().map(|request| (peer.id, request)));
+            }
+        }
+        refused.into_iter().for_each(|(id, request)| self.send(now, id, Message::Reject(request)));
     }
 
     pub(super) fn blocks_read(

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::checks::Checks;
 use super::lifecycle::Phase;
-use super::pieces::{PieceState, Pieces};
+use super::pieces::{PieceState, Pieces, RunCache};
+use super::readers::Readers;
 use super::storing::Storing;
 use super::{Allowance, Torrent, Totals};
-use crate::contract::{CheckPolicy, PeerSource, Priority, StoreTrust, TorrentState};
+use crate::contract::{Assume, CheckPolicy, PeerSource, Priority, StoreTrust, TorrentState};
 use crate::engine::bits::Bits;
 use crate::engine::io::ResumeRecord;
 use crate::engine::peers::ban::Bans;
@@ -72,6 +73,8 @@ pub struct Policy {
     pub check: CheckPolicy,
     /// Whether the record counts.
     pub trust: StoreTrust,
+    /// Whether what is there is taken for complete on the user's word.
+    pub assume: Assume,
 }
 
 /// What a torrent does when all that is wanted is here.
@@ -101,9 +104,15 @@ pub(super) enum DataOnDisk {
 }
 
 /// The truth table: every cell ends in a state from which the piece can go on.
-pub(super) fn initial_state(check: CheckPolicy, answer: StoreAnswer, data: DataOnDisk) -> PieceState {
-    match (check, answer, data) {
-        (CheckPolicy::Auto | CheckPolicy::Never, StoreAnswer::Have, _) => PieceState::Have,
+pub(super) fn initial_state(policy: Policy, answer: StoreAnswer, data: DataOnDisk) -> PieceState {
+    match (policy.check, answer, data) {
+        (CheckPolicy::Auto | CheckPolicy::Never, StoreAnswer::Have, _) => PieceState::Trusted,
+        // Said of data that is known to be whole; a record that says otherwise was about other data.
+        (CheckPolicy::Auto | CheckPolicy::Never, _, DataOnDisk::Whole)
+            if policy.assume == Assume::Complete =>
+        {
+            PieceState::Assumed
+        }
         (CheckPolicy::Auto | CheckPolicy::Never, StoreAnswer::Missing, _) => PieceState::Missing,
         (CheckPolicy::Always, StoreAnswer::Have, _) => PieceState::Checking,
         (CheckPolicy::Always, StoreAnswer::Missing | StoreAnswer::Unknown, DataOnDisk::Whole)
@@ -158,7 +167,7 @@ impl StartingPoint {
         let have = bits(self.record.as_ref().map(|record| &record.have));
         let initial = |piece| {
             let answer = self.answer(info, setup.policy.trust, &known, &have, piece);
-            initial_state(setup.policy.check, answer, self.data(info, piece))
+            initial_state(setup.policy, answer, self.data(info, piece))
         };
         Pieces::new(info.clone(), priorities, initial, rng)
     }
@@ -173,6 +182,8 @@ impl Torrent {
         let mut priorities = record.priorities.clone();
         priorities.resize(setup.info.files.len(), Priority::Normal);
         let mut pieces = setup.start.pieces(&setup, priorities, rng.fork());
+        pieces.set_sequence(record.order.sequence);
+        pieces.set_first_last(record.order.first_last);
         for (piece, bits) in &record.partial {
             let trusted = setup.policy.trust == StoreTrust::Yes && setup.start.untrusted_files.is_empty();
             if trusted && piece.0 < setup.info.piece_count() && pieces.state(*piece) == PieceState::Missing {
@@ -194,6 +205,10 @@ impl Torrent {
             pieces,
             connections: BTreeMap::new(),
             known,
+            order: record.order,
+            readers: Readers::default(),
+            runs: RunCache::default(),
+            audit: None,
             bans: Bans::new(record.banned.iter().copied(), rng.u64(..)),
             choker: Choker::default(),
             trackers,
@@ -239,19 +254,26 @@ mod tests {
     fn every_cell_of_the_truth_table() {
         use CheckPolicy::{Always, Auto, Never};
         use DataOnDisk::{NotWhole, Whole};
-        use PieceState::{Checking, Have, Missing, OnDemand};
+        use PieceState::{Assumed, Checking, Missing, OnDemand, Trusted};
         use StoreAnswer as Answer;
         let cells = [
-            (Answer::Have, Whole, [Have, Checking, Have]),
-            (Answer::Have, NotWhole, [Have, Checking, Have]),
-            (Answer::Missing, Whole, [Missing, Checking, Missing]),
-            (Answer::Missing, NotWhole, [Missing, Missing, Missing]),
-            (Answer::Unknown, Whole, [Checking, Checking, OnDemand]),
-            (Answer::Unknown, NotWhole, [Missing, Missing, Missing]),
+            (Answer::Have, Whole, [Trusted, Checking, Trusted], [Trusted, Checking, Trusted]),
+            (Answer::Have, NotWhole, [Trusted, Checking, Trusted], [Trusted, Checking, Trusted]),
+            (Answer::Missing, Whole, [Missing, Checking, Missing], [Assumed, Checking, Assumed]),
+            (Answer::Missing, NotWhole, [Missing, Missing, Missing], [Missing, Missing, Missing]),
+            (Answer::Unknown, Whole, [Checking, Checking, OnDemand], [Assumed, Checking, Assumed]),
+            (Answer::Unknown, NotWhole, [Missing, Missing, Missing], [Missing, Missing, Missing]),
         ];
-        for (answer, data, expected) in cells {
-            for (check, expected) in [Auto, Always, Never].into_iter().zip(expected) {
-                assert_eq!(initial_state(check, answer, data), expected, "{check:?} {answer:?} {data:?}");
+        for (answer, data, by_default, assuming) in cells {
+            for (assume, expected) in [(Assume::Nothing, by_default), (Assume::Complete, assuming)] {
+                for (check, expected) in [Auto, Always, Never].into_iter().zip(expected) {
+                    let policy = Policy { check, trust: StoreTrust::Yes, assume };
+                    assert_eq!(
+                        initial_state(policy, answer, data),
+                        expected,
+                        "{policy:?} {answer:?} {data:?}"
+                    );
+                }
             }
         }
     }

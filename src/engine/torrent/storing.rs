@@ -8,7 +8,6 @@ use super::lifecycle::Phase;
 use super::partial::Partial;
 use super::pieces::PieceState;
 use crate::contract::EventKind;
-use crate::engine::bits::Bits;
 use crate::engine::io::{DiskError, Effect, ResumeRecord};
 use crate::engine::peers::ban::SentBlock;
 use crate::limits;
@@ -113,8 +112,11 @@ impl Torrent {
     /// A piece is verified and on disk: peers are told.
     pub(super) fn piece_is_here(&mut self, now: Time, piece: PieceIndex) {
         self.cancel_requests_for(now, piece);
-        self.pieces.set_state(piece, PieceState::Have);
-        self.tell_have(now, piece);
+        let told = self.pieces.state(piece).is_here();
+        self.pieces.set_state(piece, PieceState::Verified);
+        if !told {
+            self.tell_have(now, piece);
+        }
     }
 
     pub(super) fn save_at(&self) -> Option<Time> {
@@ -178,12 +180,7 @@ impl Torrent {
     }
 
     fn spill_over_budget(&mut self) {
-        let at_most = self.pieces.partials().len() as u64 * u64::from(self.info.piece_length);
-        if at_most <= limits::PARTIAL_BYTES_MAX {
-            return;
-        }
-        let in_memory: u64 = self.pieces.partials().map(|(_, partial)| partial.memory_bytes()).sum();
-        if in_memory > limits::PARTIAL_BYTES_MAX {
+        if self.pieces.memory_bytes() > limits::PARTIAL_BYTES_MAX {
             self.write_all_partials();
         }
     }
@@ -193,33 +190,21 @@ impl Torrent {
         if !self.phase.requests() {
             return;
         }
-        let whole: Vec<PieceIndex> = self
-            .pieces
-            .partials()
-            .filter(|(piece, partial)| partial.is_whole() && self.pieces.state(*piece) == PieceState::Missing)
-            .map(|(piece, _)| piece)
-            .collect();
-        for piece in whole {
-            self.store_piece(piece);
-        }
+        let whole: Vec<PieceIndex> = self.pieces.whole().iter().copied().collect();
+        whole.into_iter().for_each(|piece| self.store_piece(piece));
     }
 
     /// What a later run needs; claims only what is written.
     fn record(&self) -> ResumeRecord {
-        let count = self.info.piece_count();
-        let mut known = Bits::empty(count);
-        for piece in (0..count).map(PieceIndex) {
-            let looked_at = !matches!(self.pieces.state(piece), PieceState::OnDemand | PieceState::Checking);
-            known.set(piece, looked_at);
-        }
         let partial =
             self.pieces.partials().filter_map(|(piece, partial)| Some((piece, partial.disk_bits()?)));
         let stopped = matches!(self.phase, Phase::Stopping { .. } | Phase::Stopped);
         ResumeRecord {
             have: self.pieces.have().to_wire(),
-            known: known.to_wire(),
+            known: self.pieces.known().to_wire(),
             partial: partial.collect(),
             priorities: self.pieces.file_priorities().to_vec(),
+            order: self.order,
             paused: if stopped { self.storing.paused_by_user } else { self.phase == Phase::Paused },
             downloaded_bytes: self.totals.downloaded_bytes,
             uploaded_bytes: self.totals.uploaded_bytes,

@@ -13,8 +13,8 @@ use crate::engine::io::{Effect, NewConnection};
 use crate::engine::peers::connection::{Connection, CountedAs};
 use crate::engine::peers::known::{Seeds, Usefulness};
 use crate::engine::peers::requests::Outstanding;
-use crate::limits;
-use crate::units::{ConnectionId, PieceIndex, Time};
+use crate::limits::{self, BLOCK_BYTES};
+use crate::units::{BlockIndex, ConnectionId, PieceIndex, Time};
 
 impl Torrent {
     /// Calls as many addresses as pace and bounds allow.
@@ -170,6 +170,8 @@ impl Torrent {
     fn remove_connection(&mut self, now: Time, id: ConnectionId) -> Option<Connection> {
         let mut connection = self.connections.remove(&id)?;
         self.release(&connection.requests.drop_all());
+        // What was reserved for it may be asked of others.
+        self.pieces.note_new_opportunity();
         match connection.counted_as {
             CountedAs::Nothing => {}
             CountedAs::Seed => self.pieces.count_seed(Presence::Went),
@@ -189,11 +191,20 @@ impl Torrent {
 
     /// Requests are no longer on the wire: their blocks are free again.
     pub(super) fn release(&mut self, requests: &[Outstanding]) {
-        for request in requests {
-            if self.pieces.partial(request.piece).is_some() {
-                self.pieces.with_partial(request.piece, |partial| partial.release(request.block));
-            }
+        requests.iter().for_each(|request| self.release_block(request.piece, request.block));
+    }
+
+    /// One peer is no longer asked for a block: its bytes may be asked for elsewhere under a rate limit.
+    pub(super) fn release_block(&mut self, piece: PieceIndex, block: BlockIndex) {
+        self.allowance.refund_down(u64::from(self.block_bytes(piece, block)));
+        if self.pieces.partial(piece).is_some() {
+            self.pieces.with_partial(piece, |partial| partial.release(block));
         }
+    }
+
+    /// Bytes of a block: less than usual at the end of a piece.
+    pub(super) fn block_bytes(&self, piece: PieceIndex, block: BlockIndex) -> u32 {
+        BLOCK_BYTES.min(self.info.piece_bytes(piece).saturating_sub(block.0 * BLOCK_BYTES))
     }
 
     pub(super) fn send_away_banned(&mut self, now: Time, banned: &[SocketAddr], reason: &str) {
@@ -223,12 +234,24 @@ impl Torrent {
         lacking.into_iter().for_each(|id| self.send(now, id, Message::Have(piece)));
     }
 
+    /// We have no piece that peers were told of: those that speak BEP 54 are told.
+    pub(super) fn withdraw(&mut self, now: Time, piece: PieceIndex) {
+        let told = self.connections.values().filter(|peer| !peer.have.has(piece));
+        let numbers = told.filter_map(|peer| Some((peer.id, peer.extension_id(Extension::LtDonthave)?)));
+        let numbers: Vec<(ConnectionId, u8)> = numbers.collect();
+        for (id, number) in numbers {
+            let payload = extension::encode_donthave(piece);
+            self.send(now, id, Message::Extended { id: number, payload });
+        }
+    }
+
     /// Silence, overdue requests, keep-alives, peers that neither side needs.
     pub(super) fn housekeeping(&mut self, now: Time) {
         if now < self.next_housekeeping_at {
             return;
         }
         self.next_housekeeping_at = now + limits::HOUSEKEEPING;
+        self.hurry_for_readers(now);
         let ids: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for id in ids {
             let Some(peer) = self.connections.get_mut(&id) else { continue };
@@ -254,6 +277,7 @@ impl Torrent {
         let overdue = peer.requests.time_out();
         let address = peer.address;
         self.release(&overdue);
+        self.pieces.note_new_opportunity();
         let requests = u32::try_from(overdue.len()).unwrap_or(u32::MAX);
         self.notify(EventKind::PeerSnubbed { address, requests });
     }

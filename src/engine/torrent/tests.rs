@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1};
 use super::*;
 use crate::codec::peer::{BlockRequest, Message};
 use crate::contract::{Direction, PeerSource, Priority};
-use crate::engine::io::{DiskError, DiskErrorKind, HashOutcome, NewConnection, ResumeRecord};
+use crate::engine::io::{BlockReader, DiskError, DiskErrorKind, HashOutcome, NewConnection, ResumeRecord};
 use crate::limits::{self, BLOCK_BYTES};
 use crate::metainfo;
 use crate::units::{FileIndex, PieceIndex};
@@ -191,7 +191,7 @@ impl World {
             let torrent = &mut self.nodes[node].torrent;
             torrent.handle(self.now, input);
             torrent.end_turn(self.now);
-            assert_eq!(torrent.pieces.inconsistency(), None);
+            assert_eq!(torrent.inconsistency(), None);
             while let Some(effect) = self.nodes[node].torrent.poll_effect() {
                 self.act(node, effect);
             }
@@ -227,7 +227,7 @@ impl World {
                 let outcome = if right { HashOutcome::Match } else { HashOutcome::NoData };
                 self.wires.push_back((node, Input::PieceHashed { piece, outcome }));
             }
-            Effect::ReadBlocks { connection, range } => self.read(node, connection, range),
+            Effect::ReadBlocks { reader, range } => self.read(node, reader, range),
             Effect::SaveResume { generation, record } => {
                 self.nodes[node].saved = Some(*record);
                 if !self.nodes[node].saves_hang {
@@ -235,7 +235,11 @@ impl World {
                 }
             }
             Effect::Notify(event) => self.nodes[node].events.push(event),
-            Effect::Announce { .. } | Effect::Scrape { .. } | Effect::WantGrant { .. } | Effect::Stopped => {}
+            Effect::Announce { .. }
+            | Effect::Scrape { .. }
+            | Effect::WantGrant { .. }
+            | Effect::AnswerRead { .. }
+            | Effect::Stopped => {}
         }
     }
 
@@ -273,10 +277,10 @@ impl World {
         }
     }
 
-    fn read(&mut self, node: usize, connection: ConnectionId, range: BlockRequest) {
+    fn read(&mut self, node: usize, reader: BlockReader, range: BlockRequest) {
         let whole = &self.nodes[node].disk[&(range.piece, 0)];
         let bytes = whole.slice(range.begin as usize..(range.begin + range.length) as usize);
-        self.wires.push_back((node, Input::BlocksRead { connection, range, result: Ok(bytes) }));
+        self.wires.push_back((node, Input::BlocksRead { reader, range, result: Ok(bytes) }));
     }
 
     fn blocks(&self) -> u64 {
@@ -448,7 +452,7 @@ fn a_pause_closes_connections_and_a_resume_goes_on() {
     assert_eq!(world.nodes[leecher].blocks_received, 0);
     let runs = world.nodes[leecher].torrent.piece_runs();
     assert_eq!(runs.len(), 1);
-    assert_eq!(runs[0].blocked, Some(crate::contract::Blocked::Paused));
+    assert_eq!(runs.get(0).unwrap().blocked, Some(crate::contract::Blocked::Paused));
     world.command(leecher, TorrentCommand::Resume);
     world.connect(leecher, seed);
     world.run(Duration::from_secs(10));

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::Torrent;
 use super::lifecycle::Phase;
-use super::pieces::PieceState;
+use super::pieces::{Reach, RunCache};
 use crate::contract::{
-    Blocked, FileRow, LogLine, PeerCounts, PieceRun, Priority, TorrentDetail, TorrentRow, TorrentState,
-    Untrusted, WebseedCounts,
+    FileRow, LogLine, PeerCounts, PieceCounts, PieceRuns, TorrentDetail, TorrentRow, TorrentState, Untrusted,
+    WebseedCounts,
 };
+use crate::engine::bits::Bits;
 use crate::limits::BLOCK_BYTES;
-use crate::units::{FileIndex, PieceIndex, Time};
+use crate::units::{FileIndex, Time};
 
 /// What the shell knows of a torrent and its owner does not.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +51,7 @@ impl Torrent {
                 known: self.known.count(),
             },
             webseeds: WebseedCounts::default(),
-            pieces: self.pieces.counts(),
+            pieces: self.piece_counts(),
             requests_in_flight: peers.map(|peer| peer.requests.count()).sum(),
             disk_queue_bytes: self.storing.bytes(),
             wasted_bytes: self.totals.wasted_bytes,
@@ -59,12 +60,24 @@ impl Torrent {
         }
     }
 
+    /// Counts of pieces by state; nothing is requestable where the whole torrent may request nothing.
+    fn piece_counts(&self) -> PieceCounts {
+        let askable = self.connections.values().filter(|peer| !peer.peer_choking);
+        let sources: Vec<&Bits> = match self.phase.blocked() {
+            None => askable.map(|peer| &peer.have).collect(),
+            Some(_) => Vec::new(),
+        };
+        self.pieces.counts(&sources)
+    }
+
     /// Why it is not doing more, in a stable word, or the error's own text.
     fn cause(&self) -> Option<Untrusted> {
         let word = match (&self.phase, self.state()) {
             (Phase::DiskTrouble { error, .. }, _) => return Some(error.message.clone()),
             (Phase::Running, TorrentState::Downloading) => self.download_cause()?,
-            (Phase::Running, TorrentState::Finished) if self.pieces.counts().wanted == 0 => "nothing_wanted",
+            (Phase::Running, TorrentState::Finished) if self.pieces.counts(&[]).wanted == 0 => {
+                "nothing_wanted"
+            }
             (Phase::Running | Phase::Paused | Phase::Stopping { .. } | Phase::Stopped, _) => return None,
         };
         Some(Untrusted::new(word))
@@ -96,7 +109,8 @@ impl Torrent {
     }
 
     /// All of it.
-    pub fn detail(&self, now: Time, row: Arc<TorrentRow>, extras: DetailExtras) -> TorrentDetail {
+    pub fn detail(&mut self, now: Time, row: Arc<TorrentRow>, extras: DetailExtras) -> TorrentDetail {
+        let runs = self.piece_runs();
         let optimistic = self.choker.optimistic();
         let peers = self.connections.values().map(|peer| peer.row(now, optimistic == Some(peer.id)));
         TorrentDetail {
@@ -105,11 +119,12 @@ impl Torrent {
             save_dir: extras.save_dir,
             comment: extras.comment,
             private: self.info.private,
+            order: self.order,
             files: self.file_rows(),
             peers: peers.collect(),
             trackers: self.trackers.rows(now),
-            runs: self.piece_runs(),
-            rarest_availability: self.pieces.needed().iter().map(|piece| self.pieces.sources(piece)).min(),
+            runs,
+            rarest_availability: self.pieces.rarest(),
             log: extras.log,
         }
     }
@@ -127,58 +142,19 @@ impl Torrent {
         .collect()
     }
 
-    /// All pieces as runs of equal state.
-    pub fn piece_runs(&self) -> Vec<PieceRun> {
-        let mut runs: Vec<PieceRun> = Vec::new();
-        for piece in (0..self.info.piece_count()).map(PieceIndex) {
-            let next = self.run_of(piece);
-            match runs.last_mut() {
-                Some(run) if (PieceRun { start: run.start, length: run.length, ..next }) == *run => {
-                    run.length += 1;
-                }
-                Some(_) | None => runs.push(next),
-            }
-        }
-        runs
+    /// All pieces as runs of equal state; only what changed since the last call is looked at.
+    pub fn piece_runs(&mut self) -> PieceRuns {
+        let count = self.info.piece_count();
+        let peers = || self.connections.values();
+        let reach = Reach {
+            held: Bits::union_of(count, peers().map(|peer| &peer.have)),
+            askable: Bits::union_of(count, peers().filter(|peer| !peer.peer_choking).map(|peer| &peer.have)),
+        };
+        self.pieces.runs(&mut self.runs, reach, self.phase.blocked())
     }
 
-    /// A run of one piece.
-    fn run_of(&self, piece: PieceIndex) -> PieceRun {
-        let state = self.pieces.state(piece);
-        let partial = self.pieces.partial(piece);
-        let requested = partial.is_some_and(|partial| partial.requested() > 0);
-        let priority = self.pieces.priority(piece);
-        let missing = priority != Priority::Off && state != PieceState::Have;
-        PieceRun {
-            start: piece,
-            length: 1,
-            priority,
-            have: state == PieceState::Have,
-            partial: state == PieceState::Storing || partial.is_some_and(|partial| partial.here() > 0),
-            checking: state == PieceState::Checking,
-            unknown: state == PieceState::OnDemand,
-            requested,
-            blocked: missing.then(|| self.blocked(piece, state)).flatten(),
-        }
-    }
-
-    /// The one reason why a wanted missing piece may not be requested now; `None`: it may.
-    fn blocked(&self, piece: PieceIndex, state: PieceState) -> Option<Blocked> {
-        if let Some(whole_torrent) = self.phase.blocked() {
-            return Some(whole_torrent);
-        }
-        match state {
-            PieceState::Checking => Some(Blocked::Checking),
-            PieceState::Storing => Some(Blocked::Storing),
-            PieceState::Have => None,
-            PieceState::Missing | PieceState::OnDemand => {
-                let all_taken = self.pieces.partial(piece).is_some_and(|partial| partial.free() == 0);
-                if all_taken {
-                    Some(Blocked::AllRequested)
-                } else {
-                    (self.pieces.sources(piece) == 0).then_some(Blocked::NoSource)
-                }
-            }
-        }
+    /// Nobody looks at the runs any more: what is kept to make them is let go.
+    pub fn forget_runs(&mut self) {
+        self.runs = RunCache::default();
     }
 }

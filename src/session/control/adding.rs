@@ -84,7 +84,7 @@ impl Adder {
             directory,
             http,
             save_dir: settings.save_dir.clone(),
-            policy: Policy { check: settings.check, trust: settings.trust_store },
+            policy: Policy { check: settings.check, trust: settings.trust_store, assume: settings.assume },
             trackers: settings.trackers,
             when_complete: match settings.seed {
                 Switch::On => WhenComplete::Seed,

@@ -10,8 +10,8 @@ use super::files::{self, FileStamp};
 use super::piece::{self, Verdict};
 use super::storage::Storage;
 use crate::codec::peer::BlockRequest;
-use crate::engine::io::{DiskError, HashOutcome, Input};
-use crate::units::{ConnectionId, PieceIndex};
+use crate::engine::io::{BlockReader, DiskError, HashOutcome, Input};
+use crate::units::PieceIndex;
 
 /// Takes the answer of a job, once. It runs on a disk thread (or, for a job that was refused, where it is refused) and
 /// may block there only for moments.
@@ -41,8 +41,8 @@ pub enum PieceWork {
     },
     /// Read a range. Answered by `BlocksRead`.
     Read {
-        /// The connection it is for.
-        connection: ConnectionId,
+        /// Whom it is for.
+        reader: BlockReader,
         /// The range.
         range: BlockRequest,
     },
@@ -75,11 +75,9 @@ impl PieceWork {
             Self::Hash { piece } => {
                 Input::PieceHashed { piece: *piece, outcome: piece::check(storage, *piece, chunk) }
             }
-            Self::Read { connection, range } => Input::BlocksRead {
-                connection: *connection,
-                range: *range,
-                result: piece::read(storage, range),
-            },
+            Self::Read { reader, range } => {
+                Input::BlocksRead { reader: *reader, range: *range, result: piece::read(storage, range) }
+            }
         }
     }
 
@@ -89,8 +87,8 @@ impl PieceWork {
                 Input::StoreFailed { piece: *piece, error }
             }
             Self::Hash { piece } => Input::PieceHashed { piece: *piece, outcome: HashOutcome::Failed(error) },
-            Self::Read { connection, range } => {
-                Input::BlocksRead { connection: *connection, range: *range, result: Err(error) }
+            Self::Read { reader, range } => {
+                Input::BlocksRead { reader: *reader, range: *range, result: Err(error) }
             }
         }
     }

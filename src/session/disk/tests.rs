@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1};
 
 use super::{DiskPool, FileStamp, Job, PieceWork, Storage};
 use crate::codec::peer::BlockRequest;
-use crate::engine::io::{DiskError, DiskErrorKind, HashOutcome, Input};
+use crate::engine::io::{BlockReader, DiskError, DiskErrorKind, HashOutcome, Input};
 use crate::inspect;
 use crate::limits::BLOCK_BYTES;
 use crate::metainfo::parse_info;
@@ -84,7 +84,7 @@ impl World {
 
     fn read(&self, piece: u32, begin: u32, length: u32) -> Result<Bytes, DiskError> {
         let range = BlockRequest { piece: PieceIndex(piece), begin, length };
-        match self.piece(PieceWork::Read { connection: ConnectionId(1), range }) {
+        match self.piece(PieceWork::Read { reader: BlockReader::Peer(ConnectionId(1)), range }) {
             Input::BlocksRead { result, .. } => result,
             other => panic!("{other:?}"),
         }

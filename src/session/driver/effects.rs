@@ -1,8 +1,10 @@
 //! What the torrent wants done, done: messages to peers, calls, announces, disk jobs, events.
 
+use bytes::Bytes;
+
 use super::Driver;
 use crate::engine::budget::Flow;
-use crate::engine::io::Effect;
+use crate::engine::io::{Effect, ReadError, ReaderId};
 use crate::session::budget::ToBudget;
 use crate::session::disk::PieceWork;
 use crate::session::net::OutgoingBlock;
@@ -21,16 +23,24 @@ impl Driver {
                 Effect::StorePiece { piece, blocks } => self.piece_job(PieceWork::Store { piece, blocks }),
                 Effect::WriteBlocks { piece, blocks } => self.piece_job(PieceWork::Write { piece, blocks }),
                 Effect::HashPiece { piece } => self.piece_job(PieceWork::Hash { piece }),
-                Effect::ReadBlocks { connection, range } => {
-                    self.piece_job(PieceWork::Read { connection, range });
+                Effect::ReadBlocks { reader, range } => {
+                    self.piece_job(PieceWork::Read { reader, range });
                 }
                 Effect::SaveResume { generation, record } => self.save(generation, *record),
                 Effect::Announce { tracker, url, request } => self.outside.announce(tracker, url, request),
                 Effect::Scrape { tracker, url, info_hash } => self.outside.scrape(tracker, url, info_hash),
                 Effect::WantGrant { up, down } => self.want_grant(up, down),
+                Effect::AnswerRead { reader, result } => self.answer_read(reader, result),
                 Effect::Notify(event) => self.tell(event),
                 Effect::Stopped => self.stopped = true,
             }
+        }
+    }
+
+    /// A reader's bytes are here. One that waits no more is let go.
+    fn answer_read(&mut self, reader: ReaderId, result: Result<Bytes, ReadError>) {
+        if let Some(reply) = self.reads.remove(&reader) {
+            reply.send(result);
         }
     }
 

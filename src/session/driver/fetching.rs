@@ -177,6 +177,8 @@ impl Fetching {
                     wishes: self.magnet.wishes.clone(),
                 });
             }
+            // It has no files yet: whoever asked is told that nobody answers.
+            ToDriver::Read(..) => {}
             // It has no disk jobs.
             ToDriver::DiskNotice(_) => {}
         }
@@ -201,6 +203,7 @@ impl Fetching {
                 | Effect::WriteBlocks { .. }
                 | Effect::HashPiece { .. }
                 | Effect::ReadBlocks { .. }
+                | Effect::AnswerRead { .. }
                 | Effect::WantGrant { .. } => {}
             }
         }

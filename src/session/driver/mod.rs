@@ -13,11 +13,12 @@ mod saving;
 pub(in crate::session) use fetching::{FetchParts, FetchProgress, Found, HandedOver, start_fetch};
 pub(in crate::session) use saving::{ask, stamps};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::sleep_until;
 
 use super::budget::{Deliver, ToBudget};
@@ -29,7 +30,7 @@ use super::net::Greeted;
 use super::store::StoreHandle;
 use crate::contract::{EventKind, TorrentDetail, TorrentRow, Untrusted};
 use crate::engine::budget::Grant;
-use crate::engine::io::{DiskError, Input};
+use crate::engine::io::{DiskError, Input, ReadError, ReadRequest, ReaderId, TorrentCommand};
 use crate::engine::torrent::{DetailExtras, Torrent};
 use crate::inspect;
 use crate::limits;
@@ -49,6 +50,8 @@ pub(in crate::session) enum ToDriver {
     Greeted(Greeted),
     /// Somebody asks; the answer comes after the turn that this is part of.
     Do(Input, inspect::ReplySender<()>),
+    /// A reader asks for bytes of a file; answered when they are here.
+    Read(ReadRequest, inspect::ReplySender<Result<Bytes, ReadError>>),
     /// Somebody wants to see all of it, once.
     Detail(inspect::ReplySender<Arc<TorrentDetail>>),
     /// Somebody begins or ceases to look at all of it.
@@ -130,6 +133,8 @@ struct Driver {
     /// Jobs that found the disk queue full.
     waiting_jobs: VecDeque<Job>,
     pictures: Pictures,
+    /// Readers that wait for their bytes.
+    reads: BTreeMap<ReaderId, inspect::ReplySender<Result<Bytes, ReadError>>>,
     stopped: bool,
 }
 
@@ -147,6 +152,7 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
         added_unix_s: parts.added_unix_s,
         waiting_jobs: VecDeque::new(),
         pictures,
+        reads: BTreeMap::new(),
         stopped: false,
     };
     let task = inspect::spawn(format!("owner of {name}"), driver.run(receiver));
@@ -208,7 +214,9 @@ impl Driver {
         self.submit_waiting();
         self.plan(now);
         slowest.consider("planning", now, self.outside.shared.clock.now());
-        self.publish(now);
+        // What a person changed is seen in the turn that changes it.
+        let wait = if answers.is_empty() { PictureWait::Interval } else { PictureWait::None };
+        self.publish(now, wait);
         answers.into_iter().for_each(|answer| self.answer(answer));
         let took = self.outside.shared.clock.now().since(began);
         if took >= limits::TURN_SLOW {
@@ -251,9 +259,16 @@ impl Driver {
                 self.tell(EventKind::DiskFailed { message: error.message });
                 "disk notice"
             }
+            ToDriver::Read(request, reply) => {
+                self.reads.insert(request.reader, reply);
+                self.take_input(now, Input::Command(TorrentCommand::Read(request)))
+            }
             // It has its metadata.
             ToDriver::Fetch(_) => "metadata",
             ToDriver::Watch(watch) => {
+                if watch == Watch::Off {
+                    self.torrent.forget_runs();
+                }
                 self.pictures.watch(watch);
                 "watch"
             }
@@ -281,8 +296,8 @@ impl Driver {
     }
 
     /// Publishes a picture if one is due.
-    fn publish(&mut self, now: Time) {
-        if !self.pictures.is_due(now, self.torrent.state()) {
+    fn publish(&mut self, now: Time, wait: PictureWait) {
+        if wait == PictureWait::Interval && !self.pictures.is_due(now, self.torrent.state()) {
             return;
         }
         let row = Arc::new(self.torrent.row(now, self.added_unix_s));
@@ -290,7 +305,7 @@ impl Driver {
         self.pictures.publish(&self.outside.shared, now, row, detail);
     }
 
-    fn detail(&self, now: Time, row: Arc<TorrentRow>) -> TorrentDetail {
+    fn detail(&mut self, now: Time, row: Arc<TorrentRow>) -> TorrentDetail {
         let extras = DetailExtras {
             save_dir: PathBuf::from(self.storage.save_dir()),
             comment: self.comment.clone(),
@@ -302,6 +317,13 @@ impl Driver {
     fn tell(&mut self, kind: EventKind) {
         self.pictures.tell(&self.outside.shared, self.outside.id, kind);
     }
+}
+
+/// Whether a picture waits for its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PictureWait {
+    Interval,
+    None,
 }
 
 /// An answer that is due at the end of the turn.

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{pane_role, quiet, rows, say, split_heading};
-use crate::contract::{Blocked, PieceCounts, PieceRun, Priority, TorrentDetail};
+use crate::contract::{Blocked, PieceCounts, PieceLevel, PieceRun, PieceRuns, TorrentDetail};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::text::{self, heading};
@@ -22,6 +22,8 @@ pub(super) enum MapCell {
     Low,
     Normal,
     High,
+    Urgent,
+    Choked,
     Unknown,
     Checking,
     Partial,
@@ -30,16 +32,18 @@ pub(super) enum MapCell {
 }
 
 impl MapCell {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Have,
         Self::Partial,
         Self::Requested,
         Self::Checking,
         Self::Unknown,
+        Self::Urgent,
         Self::High,
         Self::Normal,
         Self::Low,
         Self::Unwanted,
+        Self::Choked,
         Self::NoSource,
     ];
 
@@ -50,11 +54,15 @@ impl MapCell {
             PieceRun { blocked: Some(Blocked::NoSource), .. } => Self::NoSource,
             PieceRun { requested: true, .. } => Self::Requested,
             PieceRun { partial: true, .. } => Self::Partial,
-            PieceRun { priority: Priority::Off, .. } => Self::Unwanted,
+            PieceRun { priority: PieceLevel::Off, .. } => Self::Unwanted,
             PieceRun { unknown: true, .. } => Self::Unknown,
-            PieceRun { priority: Priority::Low, .. } => Self::Low,
-            PieceRun { priority: Priority::Normal, .. } => Self::Normal,
-            PieceRun { priority: Priority::High, .. } => Self::High,
+            PieceRun { blocked: Some(Blocked::Choked), .. } => Self::Choked,
+            PieceRun { priority: PieceLevel::Low, .. } => Self::Low,
+            PieceRun { priority: PieceLevel::Normal, .. } => Self::Normal,
+            PieceRun { priority: PieceLevel::High, .. } => Self::High,
+            PieceRun { priority: PieceLevel::FirstLast | PieceLevel::Ahead | PieceLevel::Now, .. } => {
+                Self::Urgent
+            }
         }
     }
 
@@ -65,6 +73,8 @@ impl MapCell {
             Self::Requested => ">",
             Self::Checking => "c",
             Self::Unknown => "?",
+            Self::Urgent => "!",
+            Self::Choked => "z",
             Self::High => "^",
             Self::Normal => "-",
             Self::Low => "_",
@@ -78,7 +88,8 @@ impl MapCell {
             Self::Have => Role::Good,
             Self::Partial | Self::Requested => Role::Active,
             Self::Checking | Self::Unknown => Role::Waiting,
-            Self::High => Role::High,
+            Self::High | Self::Urgent => Role::High,
+            Self::Choked => Role::Warning,
             Self::Normal => Role::Text,
             Self::Low => Role::Low,
             Self::Unwanted => Role::Off,
@@ -93,6 +104,8 @@ impl MapCell {
             Self::Requested => text::MAP_REQUESTED,
             Self::Checking => text::MAP_CHECKING,
             Self::Unknown => text::MAP_UNKNOWN,
+            Self::Urgent => text::MAP_URGENT,
+            Self::Choked => text::MAP_CHOKED,
             Self::High => text::MAP_HIGH,
             Self::Normal => text::MAP_NORMAL,
             Self::Low => text::MAP_LOW,
@@ -103,7 +116,7 @@ impl MapCell {
 }
 
 /// The map of `runs` in at most `room` cells: one a piece where they fit, else each cell stands for several.
-pub(super) fn map(runs: &[PieceRun], room: usize) -> Vec<MapCell> {
+pub(super) fn map(runs: &PieceRuns, room: usize) -> Vec<MapCell> {
     let total: u64 = runs.iter().map(|run| u64::from(run.length)).sum();
     let cells = total.min(room as u64);
     if cells == 0 {
@@ -112,9 +125,9 @@ pub(super) fn map(runs: &[PieceRun], room: usize) -> Vec<MapCell> {
     let cell_of = |piece: u64| usize::try_from(piece * cells / total).unwrap_or(usize::MAX);
     let mut map = vec![MapCell::Have; usize::try_from(cells).unwrap_or(0)];
     let mut start = 0;
-    for run in runs.iter().filter(|run| run.length > 0) {
+    for run in runs.iter() {
         let end = start + u64::from(run.length);
-        let shown = MapCell::of(run);
+        let shown = MapCell::of(&run);
         for cell in &mut map[cell_of(start)..=cell_of(end - 1)] {
             *cell = shown.max(*cell);
         }
@@ -166,11 +179,11 @@ pub(super) fn draw(
     rows(area, model.pane.rows.seen(detail.runs.len(), page), |row, area| {
         let Some(run) = detail.runs.get(row) else { return };
         let ground = (row == model.pane.rows.at()).then(|| pane_role(model));
-        draw_row(look, buffer, area, &COLUMNS, &fitted, ground, |place| cell(look, run, place));
+        draw_row(look, buffer, area, &COLUMNS, &fitted, ground, |place| cell(look, &run, place));
     });
 }
 
-fn draw_map(look: &Look, buffer: &mut Buffer, area: Rect, runs: &[PieceRun]) {
+fn draw_map(look: &Look, buffer: &mut Buffer, area: Rect, runs: &PieceRuns) {
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let cells = map(runs, usize::from(area.width) * usize::from(area.height));
     for (row, cells) in area.rows().zip(cells.chunks(usize::from(area.width).max(1))) {
@@ -211,8 +224,8 @@ fn cell(look: &Look, run: &PieceRun, place: FittedColumn) -> Cell {
         Field::Start => Cell::new(run.start.0.to_string(), Role::Text),
         Field::Length => Cell::new(run.length.to_string(), Role::Text),
         Field::Priority => {
-            let role = if run.priority == Priority::High { Role::High } else { Role::Quiet };
-            Cell::new(text::priority(run.priority), role)
+            let role = if run.priority >= PieceLevel::High { Role::High } else { Role::Quiet };
+            Cell::new(text::level(run.priority), role)
         }
         Field::State => {
             let shown = MapCell::of(run);
@@ -237,20 +250,25 @@ mod tests {
         PieceRun {
             start: PieceIndex(0),
             length,
-            priority: Priority::Normal,
+            priority: PieceLevel::Normal,
             have,
             partial: false,
             checking: false,
             unknown: false,
+            unverified: false,
             requested: false,
             blocked: None,
         }
     }
 
+    fn runs(runs: &[PieceRun]) -> PieceRuns {
+        runs.iter().copied().collect()
+    }
+
     #[test]
     fn a_single_missing_piece_is_seen_in_any_scale() {
         for room in 1..200 {
-            let cells = map(&[run(50_000, true), run(1, false), run(49_999, true)], room);
+            let cells = map(&runs(&[run(50_000, true), run(1, false), run(49_999, true)]), room);
             assert_eq!(cells.len(), room);
             assert_eq!(cells.iter().filter(|cell| **cell == MapCell::Normal).count(), 1);
         }
@@ -258,7 +276,10 @@ mod tests {
 
     #[test]
     fn few_pieces_take_one_cell_each() {
-        assert_eq!(map(&[run(2, true), run(1, false)], 80), [MapCell::Have, MapCell::Have, MapCell::Normal]);
-        assert!(map(&[], 80).is_empty() && map(&[run(3, true)], 0).is_empty());
+        assert_eq!(
+            map(&runs(&[run(2, true), run(1, false)]), 80),
+            [MapCell::Have, MapCell::Have, MapCell::Normal]
+        );
+        assert!(map(&runs(&[]), 80).is_empty() && map(&runs(&[run(3, true)]), 0).is_empty());
     }
 }

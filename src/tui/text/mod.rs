@@ -18,7 +18,7 @@ use super::message::Done;
 use super::model::Tab;
 use super::torrents::{Direction, SortKey};
 use crate::contract::{
-    Blocked, PeerSource, PieceCounts, PieceRun, Priority, RemoveData, StartState, TorrentPreview,
+    Blocked, PeerSource, PieceCounts, PieceLevel, PieceRun, Priority, RemoveData, StartState, TorrentPreview,
     TorrentState, TrackerState,
 };
 use crate::units::Rate;
@@ -105,6 +105,19 @@ pub fn priority(priority: Priority) -> &'static str {
         Priority::Low => "low",
         Priority::Normal => "normal",
         Priority::High => "high",
+    }
+}
+
+/// The word for how urgently a piece is wanted.
+pub fn level(level: PieceLevel) -> &'static str {
+    match level {
+        PieceLevel::Off => "off",
+        PieceLevel::Low => "low",
+        PieceLevel::Normal => "normal",
+        PieceLevel::High => "high",
+        PieceLevel::FirstLast => "first/last",
+        PieceLevel::Ahead => "reading",
+        PieceLevel::Now => "read now",
     }
 }
 
@@ -267,6 +280,7 @@ pub fn blocked(blocked: Blocked) -> &'static str {
         Blocked::Checking => "it is being checked",
         Blocked::Storing => "it is being written",
         Blocked::AllRequested => "all of it is requested",
+        Blocked::Choked => "all who have it choke us",
         Blocked::NoSource => "no connected peer has it",
     }
 }
@@ -336,6 +350,8 @@ pub const MAP_REQUESTED: &str = "requested";
 pub const MAP_CHECKING: &str = "checking";
 /// Not known.
 pub const MAP_UNKNOWN: &str = "unknown";
+/// Missing, and somebody reads it or will soon.
+pub const MAP_URGENT: &str = "reading";
 /// Missing, wanted first.
 pub const MAP_HIGH: &str = "high";
 /// Missing and wanted.
@@ -344,13 +360,15 @@ pub const MAP_NORMAL: &str = "normal";
 pub const MAP_LOW: &str = "low";
 /// Not wanted.
 pub const MAP_UNWANTED: &str = "off";
+/// Wanted, and all who have it choke us.
+pub const MAP_CHOKED: &str = "choked";
 /// Wanted, and nobody has it.
 pub const MAP_NO_SOURCE: &str = "no source";
 
 /// The state of a run in words.
 pub fn run_state(run: &PieceRun) -> String {
     if run.have {
-        return MAP_HAVE.to_owned();
+        return if run.unverified { HAVE_UNVERIFIED.to_owned() } else { MAP_HAVE.to_owned() };
     }
     let words = [
         (run.checking, MAP_CHECKING),
@@ -359,13 +377,15 @@ pub fn run_state(run: &PieceRun) -> String {
         (run.requested, MAP_REQUESTED),
     ];
     let said: Vec<&str> = words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
-    match (said.is_empty(), run.priority) {
-        (true, Priority::Off) => MAP_UNWANTED.to_owned(),
-        (true, Priority::Low | Priority::Normal | Priority::High) => MISSING.to_owned(),
-        (false, _) => said.join(", "),
+    match said.is_empty() {
+        true if run.priority.is_wanted() => MISSING.to_owned(),
+        true => MAP_UNWANTED.to_owned(),
+        false => said.join(", "),
     }
 }
 
+/// Here on the word of a record or of the user.
+pub const HAVE_UNVERIFIED: &str = "here, unchecked";
 /// A piece that is wanted and not here.
 pub const MISSING: &str = "missing";
 /// Suspending where nothing would continue us.

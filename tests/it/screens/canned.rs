@@ -140,7 +140,8 @@ pub(super) fn detail(row: Arc<TorrentRow>) -> TorrentDetail {
         files: files(),
         peers: peers(),
         trackers: trackers(),
-        runs: runs(),
+        order: DownloadOrder::default(),
+        runs: runs().into_iter().collect(),
         rarest_availability: Some(2),
         log: log(),
     }
@@ -269,11 +270,12 @@ pub(super) fn run(start: u32, length: u32, priority: Priority) -> PieceRun {
     PieceRun {
         start: PieceIndex(start),
         length,
-        priority,
+        priority: priority.into(),
         have: false,
         partial: false,
         checking: false,
         unknown: false,
+        unverified: false,
         requested: false,
         blocked: None,
     }

@@ -1,0 +1,107 @@
+//! A torrent looked at from scratch: what is derived, what is on the wire, and what should be and is not.
+//!
+//! Tests and the simulator ask after each step; a running program asks for some pieces at a time, where that was switched
+//! on, under a time budget of whoever asks. Nothing here changes what the torrent does.
+
+use std::collections::BTreeMap;
+
+use super::Torrent;
+use super::pieces::{Audit, PieceState};
+use crate::engine::peers::connection::CountedAs;
+use crate::limits::BLOCK_BYTES;
+use crate::units::{BlockIndex, ConnectionId, PieceIndex};
+
+impl Torrent {
+    /// Compares everything that is derived with what follows from scratch; names the first difference.
+    pub fn inconsistency(&self) -> Option<String> {
+        self.pieces.inconsistency().or_else(|| self.wire_difference()).or_else(|| self.source_difference())
+    }
+
+    /// Compares up to `pieces_max` pieces, going on where the last call ended, and what is on the wire.
+    pub fn audit_some(&mut self, pieces_max: u32) -> Option<String> {
+        let mut audit = self.audit.take().unwrap_or_else(|| Audit::new(&self.pieces));
+        let difference = audit.step(&self.pieces, pieces_max);
+        self.audit = Some(audit);
+        difference.or_else(|| self.wire_difference())
+    }
+
+    /// Pieces looked at since the beginning: what changes cost.
+    pub fn piece_visits(&self) -> u64 {
+        self.pieces.visits()
+    }
+
+    /// Bytes on the heap for its pieces, what is in flight aside.
+    pub fn pieces_heap_bytes(&self) -> usize {
+        self.pieces.heap_bytes()
+    }
+
+    /// Bytes on the heap for what one peer has.
+    pub fn peer_have_heap_bytes(&self, connection: ConnectionId) -> usize {
+        self.connections.get(&connection).map_or(0, |peer| peer.have.heap_bytes())
+    }
+
+    /// A request that could be on the wire and is not: a peer with room in its pipeline that would answer, and a wanted
+    /// block that it has and nobody is asked for. Looked for without anything derived. `None` also where the torrent may
+    /// request nothing, or waits for its share of a rate limit.
+    pub fn missed_request(&self) -> Option<String> {
+        if !self.phase.requests() || self.allowance.down_bytes.is_some_and(|left| left < BLOCK_BYTES.into()) {
+            return None;
+        }
+        let ready = self.connections.values().filter(|peer| !peer.peer_choking && peer.requests.free() > 0);
+        for peer in ready {
+            let free = (0..self.info.piece_count()).map(PieceIndex).find(|&piece| {
+                let partial = self.pieces.partial(piece);
+                let owner = partial.and_then(|partial| partial.exclusive).filter(|owner| *owner != peer.id);
+                let owner = owner.and_then(|owner| self.connections.get(&owner));
+                // It failed before and is fetched from one peer alone, so that it names who lied.
+                let reserved = owner.is_some_and(|owner| owner.may_request() && !owner.requests.is_snubbed());
+                self.pieces.state(piece) == PieceState::Missing
+                    && self.pieces.level(piece).is_wanted()
+                    && peer.have.has(piece)
+                    && partial.is_none_or(|partial| partial.free() > 0)
+                    && !reserved
+            });
+            if let Some(piece) = free {
+                return Some(format!(
+                    "{} unchokes us, has room for {} requests and has piece {} with blocks that nobody is asked for",
+                    peer.address,
+                    peer.requests.free(),
+                    piece.0
+                ));
+            }
+        }
+        None
+    }
+
+    /// Each block on the wire is asked of as many peers as are counted for it.
+    fn wire_difference(&self) -> Option<String> {
+        let mut asked: BTreeMap<(PieceIndex, BlockIndex), u8> = BTreeMap::new();
+        for entry in self.connections.values().flat_map(|peer| peer.requests.iter()) {
+            *asked.entry((entry.piece, entry.block)).or_default() += 1;
+        }
+        let counted = self.pieces.partials().flat_map(|(piece, partial)| {
+            partial.on_the_wire().map(move |block| ((piece, block), partial.holders(block)))
+        });
+        let counted: BTreeMap<_, _> = counted.collect();
+        if asked == counted {
+            return None;
+        }
+        let differs = |key: &&(PieceIndex, BlockIndex)| asked.get(*key) != counted.get(*key);
+        let (piece, block) = asked.keys().chain(counted.keys()).find(differs)?;
+        let (peers, count) = (asked.get(&(*piece, *block)), counted.get(&(*piece, *block)));
+        Some(format!(
+            "block {} of piece {} is asked of {peers:?} peers where {count:?} are counted",
+            block.0, piece.0
+        ))
+    }
+
+    /// Availability is what the connections say.
+    fn source_difference(&self) -> Option<String> {
+        let told = || self.connections.values().filter(|peer| peer.counted_as != CountedAs::Nothing);
+        let wrong = (0..self.info.piece_count()).map(PieceIndex).find(|&piece| {
+            let sources = told().filter(|peer| peer.have.has(piece)).count();
+            sources != self.pieces.sources(piece) as usize
+        })?;
+        Some(format!("piece {} is counted as had by {} peers", wrong.0, self.pieces.sources(wrong)))
+    }
+}
