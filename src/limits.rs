@@ -351,6 +351,9 @@ pub const PARTIAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Pieces of one torrent being hashed from disk at a time: keeps the disk busy without filling its queue.
 pub const CHECKS_IN_FLIGHT_MAX: usize = 16;
 
+/// Times a piece is read for a check from a disk that fails, `DISK_RETRY` between, before it counts as missing.
+pub const CHECK_TRIES_MAX: u32 = 3;
+
 /// Pieces marked in one turn for a check of everything: a few milliseconds, however large the torrent.
 pub const RECHECK_PIECES_PER_TURN: u32 = 65_536;
 

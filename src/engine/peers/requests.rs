@@ -97,18 +97,14 @@ impl Requests {
     }
 
     /// A request was rejected; says whether it was on the wire, given up before, or never made. With the fast extension
-    /// every cancel is answered too, by the block or by a reject (BEP 6).
+    /// every cancel is answered too, by the block or by a reject (BEP 6): where a block was given up and asked for again,
+    /// the first reject is for the first request.
     pub(in crate::engine) fn rejected(&mut self, piece: PieceIndex, block: BlockIndex) -> Asked {
-        if self.take(piece, block) {
-            return Asked::Yes;
+        if let Some(at) = self.forgotten.iter().position(|&entry| entry == (piece, block)) {
+            self.forgotten.remove(at);
+            return Asked::Forgotten;
         }
-        match self.forgotten.iter().position(|&entry| entry == (piece, block)) {
-            Some(at) => {
-                self.forgotten.remove(at);
-                Asked::Forgotten
-            }
-            None => Asked::Never,
-        }
+        if self.take(piece, block) { Asked::Yes } else { Asked::Never }
     }
 
     /// Takes a request off the wire; says whether it was there.
@@ -200,6 +196,18 @@ mod tests {
         assert_eq!(requests.arrived(PIECE, BlockIndex(0), late), Asked::Forgotten);
         assert!(!requests.is_snubbed());
         assert_eq!(requests.arrived(PIECE, BlockIndex(0), late), Asked::Never);
+    }
+
+    #[test]
+    fn a_reject_answers_the_cancel_before_the_second_request() {
+        let mut requests = Requests::new();
+        requests.sent(PIECE, BlockIndex(0), Time::ZERO);
+        assert!(requests.cancel(PIECE, BlockIndex(0)));
+        requests.sent(PIECE, BlockIndex(0), Time::ZERO);
+        assert_eq!(requests.rejected(PIECE, BlockIndex(0)), Asked::Forgotten);
+        assert_eq!(requests.count(), 1, "the second request is still on the wire");
+        assert_eq!(requests.rejected(PIECE, BlockIndex(0)), Asked::Yes);
+        assert_eq!(requests.rejected(PIECE, BlockIndex(0)), Asked::Never);
     }
 
     #[test]

@@ -25,6 +25,20 @@ impl Torrent {
         difference.or_else(|| self.wire_difference())
     }
 
+    /// Compares the run map, made anew only where something changed, with one that is made from nothing.
+    pub fn runs_difference(&mut self) -> Option<String> {
+        let kept = self.piece_runs();
+        self.forget_runs();
+        let anew = self.piece_runs();
+        let differs = || kept.iter().zip(anew.iter()).find(|(kept, anew)| kept != anew);
+        (kept != anew).then(|| format!("the run map differs from one made anew: {:?}", differs()))
+    }
+
+    /// The pieces that it says are here.
+    pub fn pieces_here(&self) -> Vec<PieceIndex> {
+        self.pieces.have().iter().collect()
+    }
+
     /// Pieces looked at since the beginning: what changes cost.
     pub fn piece_visits(&self) -> u64 {
         self.pieces.visits()

@@ -2,13 +2,13 @@
 //!
 //! A check never holds back pieces already known to be missing: it is a state of single pieces, not of the torrent.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Torrent;
 use super::lifecycle::Phase;
 use super::pieces::{PieceState, Pieces};
 use crate::contract::EventKind;
-use crate::engine::io::{Effect, HashOutcome};
+use crate::engine::io::{DiskErrorKind, Effect, HashOutcome};
 use crate::limits;
 use crate::units::{PieceIndex, Time};
 
@@ -25,6 +25,8 @@ pub(super) struct Checks {
     told: BTreeSet<PieceIndex>,
     /// Asked for because peers wait for them; in the queue or under way.
     before_serving: BTreeSet<PieceIndex>,
+    /// How often the disk failed to give a piece.
+    failures: BTreeMap<PieceIndex, u32>,
 }
 
 impl Checks {
@@ -109,7 +111,13 @@ impl Torrent {
 
     /// Keeps a bounded number of checks under way.
     pub(super) fn pump_checks(&mut self) {
-        if matches!(self.phase, Phase::Paused | Phase::Stopping { .. } | Phase::Stopped) {
+        let may = match &self.phase {
+            Phase::Running => true,
+            // A full disk can be read; one that fails is tried again later, before it makes everything look missing.
+            Phase::DiskTrouble { error, .. } => error.kind == DiskErrorKind::Full,
+            Phase::Paused | Phase::Stopping { .. } | Phase::Stopped => false,
+        };
+        if !may {
             return;
         }
         while self.checks.in_flight.len() < limits::CHECKS_IN_FLIGHT_MAX {
@@ -129,10 +137,13 @@ impl Torrent {
         self.checks.before_serving.remove(&piece);
         let told = self.checks.told.remove(&piece) || self.pieces.state(piece).is_here();
         match outcome {
-            HashOutcome::Match => self.piece_is_here(now, piece),
+            HashOutcome::Match => {
+                self.checks.failures.remove(&piece);
+                self.piece_is_here(now, piece);
+            }
             HashOutcome::Mismatch | HashOutcome::NoData => self.piece_is_not_here(now, piece, told),
             HashOutcome::Failed(error) => {
-                self.piece_is_not_here(now, piece, told);
+                self.check_failed(now, piece, told);
                 self.disk_trouble(now, error);
             }
         }
@@ -142,6 +153,22 @@ impl Torrent {
             self.checks.checked = 0;
             self.notify(EventKind::Checked { have, checked });
         }
+    }
+
+    /// The disk did not give the piece: what is there is still not known. After some tries it is fetched again.
+    fn check_failed(&mut self, now: Time, piece: PieceIndex, told: bool) {
+        let failures = self.checks.failures.entry(piece).or_default();
+        *failures += 1;
+        if *failures >= limits::CHECK_TRIES_MAX {
+            self.checks.failures.remove(&piece);
+            self.piece_is_not_here(now, piece, told);
+            return;
+        }
+        if told {
+            self.checks.told.insert(piece);
+        }
+        self.pieces.set_state(piece, PieceState::Checking);
+        self.checks.waiting.push_front(piece);
     }
 
     /// What is on disk is not the piece. Peers that were told otherwise are told so (BEP 54), and their requests are

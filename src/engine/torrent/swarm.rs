@@ -264,7 +264,7 @@ impl Torrent {
             } else if self.pieces.is_complete() && peer.have.is_full() {
                 self.disconnect(now, id, "both are complete");
             } else if overdue {
-                self.snub(id);
+                self.snub(now, id);
             } else if quiet >= limits::KEEP_ALIVE {
                 self.send(now, id, Message::KeepAlive);
             }
@@ -272,11 +272,13 @@ impl Torrent {
     }
 
     /// A peer let its requests time out: they go to others.
-    fn snub(&mut self, id: ConnectionId) {
+    fn snub(&mut self, now: Time, id: ConnectionId) {
         let Some(peer) = self.connections.get_mut(&id) else { return };
         let overdue = peer.requests.time_out();
         let address = peer.address;
         self.release(&overdue);
+        // Else it might send them all later, beside what it is asked for then.
+        overdue.iter().for_each(|entry| self.send_cancel(now, id, entry.piece, entry.block));
         self.pieces.note_new_opportunity();
         let requests = u32::try_from(overdue.len()).unwrap_or(u32::MAX);
         self.notify(EventKind::PeerSnubbed { address, requests });

@@ -53,6 +53,11 @@ const TABLE: &[Row] = &[
         must_not_contain: &["ratatui", "crossterm"],
     },
     Row {
+        module: "sim",
+        may_import: &["units", "limits", "codec", "metainfo", "contract", "engine"],
+        must_not_contain: PURE,
+    },
+    Row {
         module: "session",
         may_import: &["units", "limits", "codec", "metainfo", "contract", "transport", "engine", "inspect"],
         must_not_contain: &["ratatui", "crossterm"],

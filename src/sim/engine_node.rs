@@ -1,0 +1,245 @@
+//! A participant that is the engine: a torrent's owner, its disk and its share of a budget.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::disk::Disk;
+use super::payload::Payload;
+use crate::codec::handshake;
+use crate::contract::{EventKind, TorrentState};
+use crate::engine::budget::{Budget, Grant};
+use crate::engine::io::{Input, ReadError, ReaderId, ResumeRecord};
+use crate::engine::torrent::{Origin, Policy, Setup, StartingPoint, Torrent, WhenComplete};
+use crate::units::{PeerId, PieceIndex, Rate, Time};
+
+/// Events kept of one engine.
+const EVENTS_KEPT: usize = 10_000;
+
+/// How an engine begins.
+#[derive(Clone, Debug, Default)]
+pub struct EngineOptions {
+    /// Pieces whose right bytes are on disk; `None`: all.
+    pub on_disk: Option<Vec<PieceIndex>>,
+    /// Whether a record vouches for them.
+    pub recorded: bool,
+    /// How they are believed.
+    pub policy: Policy,
+    /// The rest of the record: priorities, order, whether it is paused.
+    pub record: ResumeRecord,
+    /// What happens when all that is wanted is here.
+    pub when_complete: WhenComplete,
+    /// Whether it asks the world's tracker.
+    pub tracker: bool,
+    /// Speaks the fast extension (BEP 6).
+    pub fast: bool,
+    /// Most bytes a second from peers.
+    pub down_limit: Option<Rate>,
+    /// Most bytes a second to peers.
+    pub up_limit: Option<Rate>,
+}
+
+impl EngineOptions {
+    /// One that has nothing.
+    pub fn leecher() -> Self {
+        Self { on_disk: Some(Vec::new()), fast: true, ..Self::default() }
+    }
+
+    /// One that has everything, and a record that says so.
+    pub fn seed() -> Self {
+        Self { recorded: true, fast: true, ..Self::default() }
+    }
+}
+
+/// A participant that is the engine.
+#[derive(Debug)]
+pub struct EngineNode {
+    pub(super) torrent: Torrent,
+    pub(super) disk: Disk,
+    pub(super) budget: Budget,
+    pub(super) options: EngineOptions,
+    pub(super) reserved: [u8; 8],
+    pub(super) peer_id: PeerId,
+    /// Counts restarts: what was meant for an earlier run is lost.
+    pub(super) epoch: u32,
+    /// When its next wake is planned.
+    pub(super) wake_at: Option<Time>,
+    pub(super) grants_planned: bool,
+    /// A request has been missing since then.
+    pub(super) missed_since: Option<Time>,
+    /// When it last might have begun to miss one: the start, a resume, a heal.
+    pub(super) events: Vec<EventKind>,
+    pub(super) answers: BTreeMap<ReaderId, Vec<Result<Bytes, ReadError>>>,
+    /// It said its goodbyes.
+    pub(super) stopped: bool,
+    /// What it is to be told first: its share of the limits.
+    pub(super) first: Option<Input>,
+    /// Requests it sent, for tests that count them.
+    pub(super) requests_sent: u64,
+}
+
+impl EngineNode {
+    pub(super) fn new(
+        now: Time,
+        number: usize,
+        payload: &Payload,
+        options: EngineOptions,
+        seed: u64,
+    ) -> Self {
+        let mut disk = Disk::new(payload.clone());
+        let count = payload.info.piece_count();
+        let there = options.on_disk.clone().unwrap_or_else(|| (0..count).map(PieceIndex).collect());
+        there.iter().for_each(|piece| disk.put_right(*piece));
+        let mut record = options.record.clone();
+        if options.recorded {
+            let mut have = vec![0u8; count.div_ceil(8) as usize];
+            there.iter().for_each(|piece| have[piece.at() / 8] |= 0x80 >> (piece.at() % 8));
+            let mut known = vec![0xffu8; count.div_ceil(8) as usize];
+            if let Some(last) = known.last_mut().filter(|_| !count.is_multiple_of(8)) {
+                *last = 0xff << (8 - count % 8);
+            }
+            (record.have, record.known) = (have, known);
+            there.iter().for_each(|piece| {
+                disk.stored.insert(*piece);
+            });
+        }
+        let mut budget = Budget::default();
+        budget.set_limits(now, options.down_limit, options.up_limit);
+        let number = u8::try_from(number).expect("a world has few participants");
+        let peer_id = PeerId([b'E', number, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
+        let start = StartingPoint {
+            origin: Origin::Added,
+            record: Some(record),
+            bytes_on_disk: disk.lengths(),
+            ..StartingPoint::default()
+        };
+        let mut reserved = [0; 8];
+        handshake::EXTENSION.set(&mut reserved);
+        if options.fast {
+            handshake::FAST.set(&mut reserved);
+        }
+        let torrent = Torrent::new(now, setup(payload, &options, peer_id, start, seed));
+        let first = opening(&budget, &torrent);
+        Self {
+            torrent,
+            disk,
+            budget,
+            options,
+            reserved,
+            peer_id,
+            epoch: 0,
+            wake_at: None,
+            grants_planned: false,
+            missed_since: None,
+            events: Vec::new(),
+            answers: BTreeMap::new(),
+            stopped: false,
+            first,
+            requests_sent: 0,
+        }
+    }
+
+    /// Begins again from what the disk has, as after a crash.
+    pub(super) fn restart(&mut self, now: Time, payload: &Payload, seed: u64) {
+        self.epoch += 1;
+        let start = StartingPoint {
+            origin: Origin::Restored,
+            record: self.disk.saved.as_ref().map(|saved| saved.record.clone()),
+            untrusted_files: self.disk.untrusted_files(),
+            bytes_on_disk: self.disk.lengths(),
+            ..StartingPoint::default()
+        };
+        self.torrent = Torrent::new(now, setup(payload, &self.options, self.peer_id, start, seed));
+        self.first = opening(&self.budget, &self.torrent);
+        self.wake_at = None;
+        self.grants_planned = false;
+        self.missed_since = None;
+        self.stopped = false;
+        self.answers.clear();
+    }
+
+    pub(super) fn note(&mut self, event: EventKind) {
+        if self.events.len() < EVENTS_KEPT {
+            self.events.push(event);
+        }
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> TorrentState {
+        self.torrent.state()
+    }
+
+    /// Its owner.
+    pub fn torrent(&self) -> &Torrent {
+        &self.torrent
+    }
+
+    /// Its owner, for what makes a picture.
+    pub fn torrent_mut(&mut self) -> &mut Torrent {
+        &mut self.torrent
+    }
+
+    /// What it told front ends.
+    pub fn events(&self) -> &[EventKind] {
+        &self.events
+    }
+
+    /// What a reader was answered, in order.
+    pub fn answers(&self, reader: ReaderId) -> &[Result<Bytes, ReadError>] {
+        self.answers.get(&reader).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether the right bytes of a piece are on its disk.
+    pub fn has_right(&self, piece: PieceIndex) -> bool {
+        self.disk.is_right(piece)
+    }
+
+    /// The first piece that it says is here and whose bytes are wrong, those damaged behind its back aside.
+    pub(super) fn first_wrong(&self) -> Option<PieceIndex> {
+        let here = self.torrent.pieces_here().into_iter();
+        here.into_iter().find(|piece| !self.disk.is_right(*piece) && !self.disk.damaged.contains(piece))
+    }
+
+    /// The record saved last.
+    pub fn record(&self) -> Option<&ResumeRecord> {
+        self.disk.saved.as_ref().map(|saved| &saved.record)
+    }
+
+    /// How many requests it has sent.
+    pub fn requests_sent(&self) -> u64 {
+        self.requests_sent
+    }
+
+    /// Whether it has ended.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+}
+
+/// What a torrent is told first where there are limits.
+fn opening(budget: &Budget, torrent: &Torrent) -> Option<Input> {
+    let Grant { torrent: _, up_bytes, down_bytes } = budget.opening(torrent.id());
+    (up_bytes.is_some() || down_bytes.is_some()).then_some(Input::Granted { up_bytes, down_bytes })
+}
+
+fn setup(
+    payload: &Payload,
+    options: &EngineOptions,
+    peer_id: PeerId,
+    start: StartingPoint,
+    seed: u64,
+) -> Setup {
+    let trackers =
+        if options.tracker { vec![vec!["http://tracker.sim/announce".to_owned()]] } else { Vec::new() };
+    Setup {
+        info: payload.info.clone(),
+        trackers,
+        peer_id,
+        listen_port: 6881,
+        announce_key: 1,
+        start,
+        policy: options.policy,
+        when_complete: options.when_complete,
+        seed,
+    }
+}
