@@ -84,7 +84,7 @@ impl Torrent {
         self.notify(EventKind::PieceFailed { piece, contributors });
         self.pieces.forget_blocks(piece);
         self.pieces.set_state(piece, PieceState::Missing);
-        let blocks = self.info.piece_bytes(piece).div_ceil(limits::BLOCK_BYTES) as usize;
+        let blocks = self.pieces.blocks_to_fetch(piece) as usize;
         let liars = self.bans.piece_failed(piece, &sent, blocks);
         self.send_away_banned(now, &liars, "gave a whole piece that failed its hash");
     }

@@ -354,6 +354,11 @@ impl Pieces {
         result
     }
 
+    /// Blocks of a piece that come from peers: those of pad files do not.
+    pub(in crate::engine) fn blocks_to_fetch(&self, piece: PieceIndex) -> u32 {
+        Partial::new(&self.info, piece, self.has_pads).free()
+    }
+
     /// Forgets the blocks of a piece (it failed its hash).
     pub(in crate::engine) fn forget_blocks(&mut self, piece: PieceIndex) {
         self.drop_partial(piece);
