@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Driver, ToDriver};
 use crate::session::disk::{Job, PieceWork};
+use crate::units::FileIndex;
 
 impl Driver {
     pub(super) fn piece_job(&mut self, work: PieceWork) {
@@ -31,18 +32,21 @@ impl Driver {
         }
     }
 
-    /// Files without a byte are never written to, so they are made when the torrent begins.
-    pub(super) fn create_empty_files(&mut self) {
+    /// What no piece brings: files without a byte, and bytes that were kept apart of files that are wanted by now.
+    pub(super) fn gather_at_start(&mut self) {
         let info = self.torrent.info();
-        if !info.files.iter().any(|file| file.bytes == 0 && !file.pad) {
-            return;
+        if self.storage.keeps_apart() || info.files.iter().any(|file| file.bytes == 0 && !file.pad) {
+            self.gather(info.file_indices().collect());
         }
+    }
+
+    fn gather(&mut self, files: Vec<FileIndex>) {
         let inbox = self.outside.inbox.clone();
         let done = move |result: Result<(), _>| {
             if let Err(error) = result {
                 drop(inbox.send_blocking(ToDriver::DiskNotice(error)));
             }
         };
-        self.submit(Job::create_empty(Arc::clone(&self.storage), done));
+        self.submit(Job::gather(Arc::clone(&self.storage), files, done));
     }
 }
