@@ -17,10 +17,10 @@ mod storing;
 mod swarm;
 mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::contract::{EventKind, TorrentState};
+use crate::contract::{EventKind, Priority, TorrentState};
 use crate::engine::io::{Effect, Input, TorrentCommand};
 use crate::engine::peers::ban::Bans;
 use crate::engine::peers::choker::Choker;
@@ -29,7 +29,7 @@ use crate::engine::peers::known::KnownPeers;
 use crate::engine::peers::rate::RateMeter;
 use crate::engine::trackers::Trackers;
 use crate::metainfo::Info;
-use crate::units::{ConnectionId, PeerId, Time, TorrentId};
+use crate::units::{ConnectionId, FileIndex, PeerId, Time, TorrentId};
 
 use checks::Checks;
 use lifecycle::Phase;
@@ -201,16 +201,28 @@ impl Torrent {
         match command {
             TorrentCommand::Pause => self.pause(now),
             TorrentCommand::Resume => self.resume(now),
-            TorrentCommand::SetPriority(changes) => {
-                self.pieces.set_priorities(&changes);
-                self.storing.mark_dirty(now);
-            }
+            TorrentCommand::SetPriority(changes) => self.set_priorities(now, &changes),
             TorrentCommand::Recheck => self.recheck(now),
             TorrentCommand::Announce => self.trackers.announce_now(now),
             TorrentCommand::AddTrackers(urls) => {
                 urls.into_iter().for_each(|url| self.trackers.add(&url, now));
             }
             TorrentCommand::Stop => self.stop(now),
+        }
+    }
+
+    /// Sets levels of files, and says which of them became wanted or unwanted by that.
+    fn set_priorities(&mut self, now: Time, changes: &[(FileIndex, Priority)]) {
+        let before = self.pieces.file_priorities().to_vec();
+        self.pieces.set_priorities(changes);
+        self.storing.mark_dirty(now);
+        let is_off = |levels: &[Priority], file: &FileIndex| levels.get(file.at()) == Some(&Priority::Off);
+        let after = self.pieces.file_priorities();
+        let named: BTreeSet<FileIndex> = changes.iter().map(|(file, _)| *file).collect();
+        let changed = named.into_iter().filter(|file| is_off(&before, file) != is_off(after, file));
+        let (unwanted, wanted): (Vec<_>, Vec<_>) = changed.partition(|file| is_off(after, file));
+        if !wanted.is_empty() || !unwanted.is_empty() {
+            self.effects.push_back(Effect::FilesWanted { wanted, unwanted });
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Driver, ToDriver};
-use crate::session::disk::{Job, PieceWork};
+use crate::session::disk::{Job, PieceWork, Wanted};
 use crate::units::FileIndex;
 
 impl Driver {
@@ -37,6 +37,15 @@ impl Driver {
         let info = self.torrent.info();
         if self.storage.keeps_apart() || info.files.iter().any(|file| file.bytes == 0 && !file.pad) {
             self.gather(info.file_indices().collect());
+        }
+    }
+
+    /// Which files get their bytes changed: new ones go where they belong from now on, old ones follow.
+    pub(super) fn files_wanted(&mut self, wanted: Vec<FileIndex>, unwanted: &[FileIndex]) {
+        unwanted.iter().for_each(|file| self.storage.set_wanted(*file, Wanted::No));
+        wanted.iter().for_each(|file| self.storage.set_wanted(*file, Wanted::Yes));
+        if !wanted.is_empty() {
+            self.gather(wanted);
         }
     }
 

@@ -24,6 +24,7 @@ impl Driver {
                 Effect::ReadBlocks { connection, range } => {
                     self.piece_job(PieceWork::Read { connection, range });
                 }
+                Effect::FilesWanted { wanted, unwanted } => self.files_wanted(wanted, &unwanted),
                 Effect::SaveResume { generation, record } => self.save(generation, *record),
                 Effect::Announce { tracker, url, request } => self.outside.announce(tracker, url, request),
                 Effect::Scrape { tracker, url, info_hash } => self.outside.scrape(tracker, url, info_hash),

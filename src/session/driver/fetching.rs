@@ -201,6 +201,7 @@ impl Fetching {
                 | Effect::WriteBlocks { .. }
                 | Effect::HashPiece { .. }
                 | Effect::ReadBlocks { .. }
+                | Effect::FilesWanted { .. }
                 | Effect::WantGrant { .. } => {}
             }
         }
