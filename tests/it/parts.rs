@@ -186,6 +186,27 @@ async fn fault_54_a_lost_part_file_costs_its_pieces_and_claims_nothing() {
     scene.end().await;
 }
 
+/// What is claimed of the edges is in no file when the middle one is raised: a check finds that out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_file_lost_while_it_runs_leaves_no_hole_in_a_file_that_is_raised() {
+    let scene = Scene::new().await;
+    let torrent = scene.first_run().await;
+    let (again, running) = engine(scene.folder.path()).await;
+    reach(&again, torrent, TorrentState::Finished).await;
+    std::fs::remove_file(scene.part_file(torrent)).unwrap();
+    let mut events = again.events();
+    want_all(&again, torrent).await;
+    let checked = async {
+        while !matches!(events.recv().await.expect("the engine runs").kind, EventKind::Checked { .. }) {}
+    };
+    tokio::time::timeout(Duration::from_secs(30), checked).await.unwrap();
+    scene.call_seed(&again, torrent).await;
+    reach(&again, torrent, TorrentState::Seeding).await;
+    scene.assert_files(&["a.bin", "b.bin", "c.bin"]);
+    end(again, running).await;
+    scene.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn removing_with_data_takes_what_was_kept_apart() {
     let scene = Scene::new().await;

@@ -33,9 +33,18 @@ pub fn free_bytes(folder: &Path) -> Option<u64> {
     system.f_bavail.checked_mul(system.f_frsize)
 }
 
+/// What came of gathering files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gathered {
+    /// All that was kept apart of them is in them.
+    Whole,
+    /// Another program took the part file: bytes that are claimed are nowhere, and only a check tells which.
+    SomeLost,
+}
+
 /// Makes these files whole as far as that needs no peer, where they are wanted: those without a byte, which no piece
 /// would ever make, are made (links of a torrent are not), and bytes kept apart are moved into theirs.
-pub(super) fn gather(storage: &Storage, files: &[FileIndex]) -> Result<(), DiskError> {
+pub(super) fn gather(storage: &Storage, files: &[FileIndex]) -> Result<Gathered, DiskError> {
     for &index in files {
         let Some(file) = storage.info().files.get(index.at()) else { continue };
         let is_plain = !file.pad && file.symlink.is_none();
@@ -44,7 +53,11 @@ pub(super) fn gather(storage: &Storage, files: &[FileIndex]) -> Result<(), DiskE
             storage.mark_written(index);
         }
     }
-    storage.gather(files)
+    let gathered = storage.gather(files);
+    if storage.take_lost() {
+        return Ok(Gathered::SomeLost);
+    }
+    gathered.map(|()| Gathered::Whole)
 }
 
 /// One stamp a file, `None` where it is padding or not there.

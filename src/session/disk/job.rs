@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::error::other;
-use super::files::{self, FileStamp};
+use super::files::{self, FileStamp, Gathered};
 use super::piece::{self, Verdict};
 use super::storage::Storage;
 use crate::codec::peer::BlockRequest;
@@ -106,7 +106,7 @@ pub struct Job {
 enum Task {
     Piece(PieceWork, Done<Input>),
     Sync(Done<Result<(), DiskError>>),
-    Gather(Vec<FileIndex>, Done<Result<(), DiskError>>),
+    Gather(Vec<FileIndex>, Done<Result<Gathered, DiskError>>),
     KeptApart(Done<Result<BTreeSet<(PieceIndex, FileIndex)>, DiskError>>),
     Delete(Done<Result<(), DiskError>>),
     Stamps(Done<Result<Vec<Option<FileStamp>>, DiskError>>),
@@ -135,7 +135,7 @@ impl Job {
     pub fn gather(
         storage: Arc<Storage>,
         files: Vec<FileIndex>,
-        done: impl FnOnce(Result<(), DiskError>) + Send + 'static,
+        done: impl FnOnce(Result<Gathered, DiskError>) + Send + 'static,
     ) -> Self {
         Self { storage, task: Task::Gather(files, Box::new(done)) }
     }
@@ -212,7 +212,8 @@ impl Job {
     fn answer_failed(self, error: DiskError) {
         match self.task {
             Task::Piece(work, done) => done(work.failed(error)),
-            Task::Sync(done) | Task::Gather(_, done) | Task::Delete(done) => done(Err(error)),
+            Task::Sync(done) | Task::Delete(done) => done(Err(error)),
+            Task::Gather(_, done) => done(Err(error)),
             Task::KeptApart(done) => done(Err(error)),
             Task::Stamps(done) => done(Err(error)),
         }

@@ -19,7 +19,7 @@ mod storage;
 mod tests;
 
 pub use budget::DiskBudget;
-pub use files::{FileStamp, free_bytes};
+pub use files::{FileStamp, Gathered, free_bytes};
 pub use handles::Handles;
 pub use job::{Done, Job, PieceWork};
 pub use pool::DiskPool;

@@ -56,6 +56,8 @@ pub(super) struct Parts {
 struct State {
     generation: u64,
     index: Option<Index>,
+    /// Another program took what was kept, and nobody was told yet.
+    lost: bool,
 }
 
 impl Parts {
@@ -72,13 +74,14 @@ impl Parts {
     fn forget(&self, generation: u64) {
         let mut state = self.state.lock();
         if state.generation == generation {
+            state.lost |= state.index.as_ref().is_some_and(|index| !index.keys().is_empty());
             self.begin_anew(&mut state);
         }
     }
 
     /// What was read holds no longer.
     fn begin_anew(&self, state: &mut State) {
-        *state = State { generation: state.generation + 1, index: None };
+        *state = State { generation: state.generation + 1, index: None, lost: state.lost };
         self.known.store(UNREAD, SeqCst);
     }
 

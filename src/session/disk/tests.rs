@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
-use super::{DiskPool, FileStamp, Job, PieceWork, Storage};
+use super::{DiskPool, FileStamp, Gathered, Job, PieceWork, Storage};
 use crate::codec::peer::BlockRequest;
 use crate::engine::io::{DiskError, DiskErrorKind, HashOutcome, Input};
 use crate::inspect;
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    fn gather(&self, files: &[u32]) -> Result<(), DiskError> {
+    fn gather(&self, files: &[u32]) -> Result<Gathered, DiskError> {
         let files = files.iter().copied().map(FileIndex).collect();
         self.ask(|storage, done| Job::gather(storage, files, done))
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{Driver, ToDriver};
-use crate::session::disk::{Job, PieceWork, Wanted};
+use crate::engine::io::{Input, TorrentCommand};
+use crate::session::disk::{Gathered, Job, PieceWork, Wanted};
 use crate::units::FileIndex;
 
 impl Driver {
@@ -51,10 +52,13 @@ impl Driver {
 
     fn gather(&mut self, files: Vec<FileIndex>) {
         let inbox = self.outside.inbox.clone();
-        let done = move |result: Result<(), _>| {
-            if let Err(error) = result {
-                drop(inbox.send_blocking(ToDriver::DiskNotice(error)));
-            }
+        let done = move |result| {
+            let said = match result {
+                Ok(Gathered::Whole) => return,
+                Ok(Gathered::SomeLost) => ToDriver::Input(Input::Command(TorrentCommand::Recheck)),
+                Err(error) => ToDriver::DiskNotice(error),
+            };
+            drop(inbox.send_blocking(said));
         };
         self.submit(Job::gather(Arc::clone(&self.storage), files, done));
     }

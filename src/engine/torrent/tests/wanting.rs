@@ -23,12 +23,13 @@ fn start(payload: &Payload, kept_apart: &[(u32, u32)]) -> StartingPoint {
 
 #[test]
 fn a_claim_counts_only_while_the_bytes_of_absent_files_are_kept_apart() {
-    let cases: [(&[(u32, u32)], _, &[u32]); 3] = [
-        (&[(1, 1), (3, 1)], TorrentState::Finished, &[0, 1, 3, 4]),
-        (&[(1, 1)], TorrentState::Downloading, &[0, 1, 4]),
-        (&[], TorrentState::Downloading, &[0, 4]),
-    ];
-    for (kept_apart, state, have) in cases {
+    let both = [(1, 1), (3, 1)];
+    let downloading = TorrentState::Downloading;
+    for (kept_apart, state, have) in [
+        (&both[..], TorrentState::Finished, &[0, 1, 3, 4][..]),
+        (&both[..1], downloading, &[0, 1, 4]),
+        (&[], downloading, &[0, 4]),
+    ] {
         let mut world = World::new(3, 100_000);
         let node = world.add(start(&world.payload, kept_apart));
         let torrent = &world.nodes[node].torrent;

@@ -281,3 +281,71 @@ impl Index {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::metainfo::{Info, parse_info};
+
+    /// One file, two pieces of one block each.
+    fn info() -> Info {
+        let hashes = "x".repeat(40);
+        let raw = format!("d6:lengthi32768e4:name1:f12:piece lengthi16384e6:pieces40:{hashes}e");
+        parse_info(Bytes::from(raw)).unwrap()
+    }
+
+    fn edge(piece: u32) -> Edge {
+        Edge::new(&info(), PieceIndex(piece), FileIndex(0)).unwrap()
+    }
+
+    fn whole(piece: u32) -> Kept {
+        let mut kept = Kept::nothing(edge(piece));
+        kept.add(&(0..32_768));
+        kept
+    }
+
+    #[test]
+    fn of_two_slots_for_the_same_bytes_the_later_one_counts_and_the_other_is_wiped() {
+        for order in [[3, 9], [9, 3]] {
+            let slots = order.map(|sequence| Some((sequence, whole(1))));
+            let mut index = Index::new(0, None, slots.into_iter().chain([None]));
+            let Found::Here(name, ..) = index.find((FileIndex(0), PieceIndex(1)), 16_384, 32_768) else {
+                panic!("it is there");
+            };
+            assert_eq!((name.sequence, order[usize::try_from(name.slot).unwrap()]), (9, 9));
+            let taken = index.pin(edge(0)).unwrap();
+            assert_eq!((taken.slot, taken.sequence), (2, 10));
+            assert_eq!(index.take_drained(), [1 - name.slot]);
+        }
+    }
+
+    #[test]
+    fn a_move_is_made_again_if_something_was_written_meanwhile() {
+        let mut index = Index::new(0, None, [Some((0, whole(1)))].into_iter());
+        let key = (FileIndex(0), PieceIndex(1));
+        let moved = index.begin_move(key).unwrap();
+        let writer = index.pin(edge(1)).unwrap();
+        assert_eq!(index.end_move(&moved, Copied::Yes), Ended::Left, "the writer is still at it");
+        assert!(index.begin_move(key).is_none());
+        index.unpin(writer, Some(&(16_384..32_768)));
+        let moved = index.begin_move(key).unwrap();
+        let writer = index.pin(edge(1)).unwrap();
+        index.unpin(writer, Some(&(16_384..32_768)));
+        assert_eq!(index.end_move(&moved, Copied::Yes), Ended::Again);
+        let moved = index.begin_move(key).unwrap();
+        assert_eq!(index.end_move(&moved, Copied::No), Ended::Left);
+        let moved = index.begin_move(key).unwrap();
+        assert_eq!(index.end_move(&moved, Copied::Yes), Ended::Moved);
+        assert_eq!((index.has(key), index.take_drained()), (false, vec![0]));
+    }
+
+    #[test]
+    fn a_slot_that_nothing_was_written_to_is_free_again() {
+        let mut index = Index::new(0, None, std::iter::empty());
+        let name = index.pin(edge(0)).unwrap();
+        index.unpin(name, None);
+        assert_eq!((index.used_slots(), index.pin(edge(1)).unwrap().slot), (0, 0));
+    }
+}

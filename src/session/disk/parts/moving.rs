@@ -18,6 +18,11 @@ use crate::session::disk::storage::{Freshness, Storage, Wanted};
 use crate::units::FileIndex;
 
 impl Storage {
+    /// Whether kept bytes were found to be gone since this was asked last.
+    pub(in crate::session::disk) fn take_lost(&self) -> bool {
+        std::mem::take(&mut self.apart.state.lock().lost)
+    }
+
     /// Moves what is kept apart of these files, where they are wanted, into the files themselves.
     pub(in crate::session::disk) fn gather(&self, files: &[FileIndex]) -> Result<(), DiskError> {
         if self.keeps_nothing_apart() {
@@ -55,7 +60,7 @@ impl Storage {
             let result = match self.part_file(Access::Read, Freshness::AnyOpen, Absent::Leave) {
                 Ok(Some(open)) if Some(open.identity) == identity => self.copy_out(&moved, &open),
                 Ok(_) => {
-                    // It is told once; what was claimed of its bytes is found missing when they are read.
+                    // Told once: there is nothing left to move.
                     self.apart.forget(generation);
                     return Err(system_error(Attempt::Open, &self.part_path(), Errno::NOENT));
                 }

@@ -179,6 +179,21 @@ fn a_part_file_that_another_program_removed_is_missing_data_and_comes_back() {
 }
 
 #[test]
+fn a_loss_that_a_gathering_meets_or_that_was_met_before_it_is_told_once() {
+    for read_before in [true, false] {
+        let world = world_with_an_edge();
+        fs::remove_file(world.part_file()).unwrap();
+        if read_before {
+            assert_eq!(world.hash(2), HashOutcome::NoData);
+        }
+        world.set_wanted(B, Wanted::Yes);
+        assert_eq!(world.gather(&[B.0]), Ok(Gathered::SomeLost));
+        assert_eq!(world.gather(&[B.0]), Ok(Gathered::Whole));
+        world.sync().unwrap();
+    }
+}
+
+#[test]
 fn slots_are_used_again_once_their_bytes_are_safe() {
     let world = World::new();
     world.set_wanted(B, Wanted::No);
