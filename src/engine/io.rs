@@ -332,6 +332,13 @@ pub enum Effect {
         /// The range.
         range: BlockRequest,
     },
+    /// Files became wanted or unwanted: nothing is made on disk for those that nobody wants.
+    FilesWanted {
+        /// Files whose level was off and is not.
+        wanted: Vec<FileIndex>,
+        /// Files whose level was not off and is.
+        unwanted: Vec<FileIndex>,
+    },
     /// Sync the payload written so far, then save the record: never the other way round. Answered by `ResumeSaved`.
     SaveResume {
         /// Counts up.

@@ -40,6 +40,9 @@ pub const OPEN_FILES_MIN: usize = DISK_THREADS_MAX;
 /// Most payload files kept open: more saves nothing measurable over opening them again.
 pub const OPEN_FILES_MAX: usize = 4096;
 
+/// Slots of a part file: one for each deselected file of the largest torrent that shares a piece with a wanted one.
+pub const PART_SLOTS_MAX: u64 = super::FILES_MAX as u64;
+
 /// Bytes of a magnet link: room for more trackers than are kept, and for the longest name.
 pub const MAGNET_BYTES_MAX: usize = 1 << 20;
 

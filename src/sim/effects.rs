@@ -65,6 +65,8 @@ impl World {
                     node.note(event);
                 }
             }
+            // Its disk keeps the bytes of all files alike.
+            Effect::FilesWanted { .. } => {}
             Effect::Stopped => {
                 if let Some(node) = self.engine_mut(id) {
                     node.stopped = true;

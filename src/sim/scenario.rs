@@ -129,7 +129,8 @@ impl Scenario {
                 let fault = [DiskFault::None, DiskFault::Full, DiskFault::Broken, DiskFault::Hangs];
                 let fault = fault[self.rng.usize(..4)];
                 // What the seed cannot read after some tries nobody could have any more.
-                let fault = if id == self.seed && fault == DiskFault::Broken { DiskFault::Hangs } else { fault };
+                let fault =
+                    if id == self.seed && fault == DiskFault::Broken { DiskFault::Hangs } else { fault };
                 self.world.set_disk_fault(id, fault);
             }
             13 => {

@@ -22,7 +22,7 @@ mod view;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::contract::{DownloadOrder, EventKind, TorrentState};
+use crate::contract::{DownloadOrder, EventKind, Priority, TorrentState};
 use crate::engine::io::{BlockReader, Effect, Input, TorrentCommand};
 use crate::engine::peers::ban::Bans;
 use crate::engine::peers::choker::Choker;
@@ -31,7 +31,7 @@ use crate::engine::peers::known::KnownPeers;
 use crate::engine::peers::rate::RateMeter;
 use crate::engine::trackers::Trackers;
 use crate::metainfo::Info;
-use crate::units::{ConnectionId, PeerId, Time, TorrentId};
+use crate::units::{ConnectionId, FileIndex, PeerId, Time, TorrentId};
 
 use checks::Checks;
 use lifecycle::Phase;
@@ -218,10 +218,7 @@ impl Torrent {
         match command {
             TorrentCommand::Pause => self.pause(now),
             TorrentCommand::Resume => self.resume(now),
-            TorrentCommand::SetPriority(changes) => {
-                self.pieces.set_priorities(&changes);
-                self.storing.mark_dirty(now);
-            }
+            TorrentCommand::SetPriority(changes) => self.set_priorities(now, &changes),
             TorrentCommand::SetOrder(order) => {
                 self.order = order;
                 self.pieces.set_sequence(order.sequence);
@@ -236,6 +233,18 @@ impl Torrent {
                 urls.into_iter().for_each(|url| self.trackers.add(&url, now));
             }
             TorrentCommand::Stop => self.stop(now),
+        }
+    }
+
+    /// Sets levels of files, and says which of them became wanted or unwanted by that.
+    fn set_priorities(&mut self, now: Time, changes: &[(FileIndex, Priority)]) {
+        let turned = self.pieces.set_priorities(changes).into_iter();
+        self.storing.mark_dirty(now);
+        let (unwanted, wanted): (Vec<_>, Vec<_>) = turned.partition(|(_, level)| *level == Priority::Off);
+        let files = |turned: Vec<(FileIndex, Priority)>| turned.into_iter().map(|(file, _)| file).collect();
+        let (wanted, unwanted): (Vec<FileIndex>, Vec<FileIndex>) = (files(wanted), files(unwanted));
+        if !wanted.is_empty() || !unwanted.is_empty() {
+            self.effects.push_back(Effect::FilesWanted { wanted, unwanted });
         }
     }
 

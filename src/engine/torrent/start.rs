@@ -54,6 +54,8 @@ pub struct StartingPoint {
     pub untrusted_files: BTreeSet<FileIndex>,
     /// Length of each file on disk, 0 where there is none; empty: nothing is there.
     pub bytes_on_disk: Vec<u64>,
+    /// Whose bytes the part file has from end to end, though the file is not there.
+    pub kept_apart: BTreeSet<(PieceIndex, FileIndex)>,
 }
 
 /// Where a torrent comes from.
@@ -123,12 +125,36 @@ pub(super) fn initial_state(policy: Policy, answer: StoreAnswer, data: DataOnDis
 }
 
 impl StartingPoint {
+    /// Pieces with bytes in files that are neither there nor kept apart: what the record says of them does not count.
+    /// Looks at the pieces of absent files alone.
+    fn lost(&self, info: &Info) -> Bits {
+        let mut lost = Bits::empty(info.piece_count());
+        let is_absent = |(file, on_disk): &(FileIndex, &u64)| {
+            **on_disk == 0 && info.files.get(file.at()).is_some_and(|file| !file.pad)
+        };
+        let nothing_claimed = self
+            .record
+            .as_ref()
+            .is_none_or(|record| record.partial.is_empty() && record.have.iter().all(|byte| *byte == 0));
+        if nothing_claimed {
+            return lost;
+        }
+        for (file, _) in (0u32..).map(FileIndex).zip(&self.bytes_on_disk).filter(is_absent) {
+            let Some(pieces) = info.pieces_of(file) else { continue };
+            for piece in (pieces.start().0..=pieces.end().0).map(PieceIndex) {
+                if !self.kept_apart.contains(&(piece, file)) {
+                    lost.set(piece, true);
+                }
+            }
+        }
+        lost
+    }
+
     fn answer(
         &self,
         info: &Info,
         trust: StoreTrust,
-        known: &Bits,
-        have: &Bits,
+        (known, have, lost): (&Bits, &Bits, &Bits),
         piece: PieceIndex,
     ) -> StoreAnswer {
         let untrusted = || {
@@ -137,7 +163,7 @@ impl StartingPoint {
                     .spans(piece, 0, info.piece_bytes(piece))
                     .any(|span| !span.pad && self.untrusted_files.contains(&span.file))
         };
-        if trust == StoreTrust::No || !known.has(piece) || untrusted() {
+        if trust == StoreTrust::No || !known.has(piece) || lost.has(piece) || untrusted() {
             StoreAnswer::Unknown
         } else if have.has(piece) {
             StoreAnswer::Have
@@ -153,11 +179,12 @@ impl StartingPoint {
         let whole = info.spans(piece, 0, info.piece_bytes(piece)).filter(|span| !span.pad).all(|span| {
             let on_disk = self.bytes_on_disk.get(span.file.at()).copied().unwrap_or(0);
             span.file_offset + u64::from(span.bytes) <= on_disk
+                || self.kept_apart.contains(&(piece, span.file))
         });
         if whole { DataOnDisk::Whole } else { DataOnDisk::NotWhole }
     }
 
-    fn pieces(&self, setup: &Setup, priorities: Vec<Priority>, rng: fastrand::Rng) -> Pieces {
+    fn pieces(&self, setup: &Setup, priorities: Vec<Priority>, lost: &Bits, rng: fastrand::Rng) -> Pieces {
         let info = &setup.info;
         let count = info.piece_count();
         let bits = |bytes: Option<&Vec<u8>>| {
@@ -166,7 +193,7 @@ impl StartingPoint {
         let known = bits(self.record.as_ref().map(|record| &record.known));
         let have = bits(self.record.as_ref().map(|record| &record.have));
         let initial = |piece| {
-            let answer = self.answer(info, setup.policy.trust, &known, &have, piece);
+            let answer = self.answer(info, setup.policy.trust, (&known, &have, lost), piece);
             initial_state(setup.policy, answer, self.data(info, piece))
         };
         Pieces::new(info.clone(), priorities, initial, rng)
@@ -181,12 +208,17 @@ impl Torrent {
         let record = setup.start.record.clone().unwrap_or_default();
         let mut priorities = record.priorities.clone();
         priorities.resize(setup.info.files.len(), Priority::Normal);
-        let mut pieces = setup.start.pieces(&setup, priorities, rng.fork());
+        let lost = setup.start.lost(&setup.info);
+        let mut pieces = setup.start.pieces(&setup, priorities, &lost, rng.fork());
         pieces.set_sequence(record.order.sequence);
         pieces.set_first_last(record.order.first_last);
         for (piece, bits) in &record.partial {
             let trusted = setup.policy.trust == StoreTrust::Yes && setup.start.untrusted_files.is_empty();
-            if trusted && piece.0 < setup.info.piece_count() && pieces.state(*piece) == PieceState::Missing {
+            if trusted
+                && !lost.has(*piece)
+                && piece.0 < setup.info.piece_count()
+                && pieces.state(*piece) == PieceState::Missing
+            {
                 pieces.with_partial(*piece, |partial| partial.mark_on_disk(bits));
             }
         }

@@ -18,6 +18,7 @@ use crate::units::{FileIndex, PieceIndex};
 
 mod hostile;
 mod storing;
+mod wanting;
 
 const PIECE_BYTES: u32 = 4 * BLOCK_BYTES;
 
@@ -64,6 +65,8 @@ struct Node {
     saves_hang: bool,
     events: Vec<EventKind>,
     saved: Option<ResumeRecord>,
+    /// Files that became wanted and unwanted.
+    wanted: Vec<(Vec<FileIndex>, Vec<FileIndex>)>,
     blocks_received: u64,
 }
 
@@ -125,6 +128,7 @@ impl World {
             saves_hang: false,
             events: Vec::new(),
             saved: None,
+            wanted: Vec::new(),
             blocks_received: 0,
         });
         self.nodes.len() - 1
@@ -235,6 +239,7 @@ impl World {
                 }
             }
             Effect::Notify(event) => self.nodes[node].events.push(event),
+            Effect::FilesWanted { wanted, unwanted } => self.nodes[node].wanted.push((wanted, unwanted)),
             Effect::Announce { .. }
             | Effect::Scrape { .. }
             | Effect::WantGrant { .. }

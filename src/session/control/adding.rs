@@ -1,5 +1,6 @@
 //! From a source to a torrent that can start: read, understood, compared with the store and the disk.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::metainfo::{self, Info, Metainfo};
 use crate::session::clock::unix_s;
 use crate::session::directory::Directory;
 use crate::session::discovery::{Http, fetch_torrent};
-use crate::session::disk::{FileStamp, Job, Storage};
+use crate::session::disk::{FileStamp, Job, Storage, Wanted};
 use crate::session::driver::{self, Shared};
 use crate::session::settings::{Settings, Switch};
 use crate::session::store::{
@@ -259,7 +260,14 @@ impl Adder {
         let storage = Arc::new(Storage::new(Arc::clone(&info), wishes.save_dir, handles));
         let found = driver::stamps(&self.shared.disk, Arc::clone(&storage)).await;
         let found = found.map_err(|error| Refusal::new(error.message.shown()))?;
-        let start = starting_point(&info, wishes.resume, &found, &wishes.priorities, wishes.start)?;
+        let mut start = starting_point(&info, wishes.resume, &found, &wishes.priorities, wishes.start)?;
+        let kept = driver::ask(&self.shared.disk, |done| Job::kept_apart(Arc::clone(&storage), done)).await;
+        start.kept_apart = kept.map_err(|error| Refusal::new(error.message.shown()))?;
+        for (file, level) in
+            (0u32..).map(FileIndex).zip(start.record.iter().flat_map(|record| &record.priorities))
+        {
+            storage.set_wanted(file, if *level == Priority::Off { Wanted::No } else { Wanted::Yes });
+        }
         let tiers = match self.trackers {
             Switch::On => {
                 trackers.into_iter().chain(wishes.trackers.into_iter().map(|url| vec![url])).collect()
@@ -326,7 +334,7 @@ fn starting_point(
     }
     let bytes_on_disk = found.iter().map(|stamp| stamp.as_ref().map_or(0, |stamp| stamp.bytes)).collect();
     let origin = if start.is_some() { Origin::Added } else { Origin::Restored };
-    Ok(StartingPoint { origin, record, untrusted_files, bytes_on_disk })
+    Ok(StartingPoint { origin, record, untrusted_files, bytes_on_disk, kept_apart: BTreeSet::new() })
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Refusal> {

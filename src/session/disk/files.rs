@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::beneath::{self, Access};
 use super::error::{Attempt, system_error};
-use super::storage::{Freshness, RootUse, Storage};
+use super::storage::{Freshness, RootUse, Storage, Wanted};
 use crate::engine::io::{DiskError, DiskErrorKind};
 use crate::units::FileIndex;
 
@@ -33,16 +33,31 @@ pub fn free_bytes(folder: &Path) -> Option<u64> {
     system.f_bavail.checked_mul(system.f_frsize)
 }
 
-/// Makes the files that hold no byte, which no piece would ever make. Links of a torrent are not made.
-pub(super) fn create_empty(storage: &Storage) -> Result<(), DiskError> {
-    for index in storage.info().file_indices() {
-        let file = &storage.info().files[index.at()];
-        if file.bytes == 0 && !file.pad && file.symlink.is_none() {
+/// What came of gathering files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gathered {
+    /// All that was kept apart of them is in them.
+    Whole,
+    /// Another program took the part file: bytes that are claimed are nowhere, and only a check tells which.
+    SomeLost,
+}
+
+/// Makes these files whole as far as that needs no peer, where they are wanted: those without a byte, which no piece
+/// would ever make, are made (links of a torrent are not), and bytes kept apart are moved into theirs.
+pub(super) fn gather(storage: &Storage, files: &[FileIndex]) -> Result<Gathered, DiskError> {
+    for &index in files {
+        let Some(file) = storage.info().files.get(index.at()) else { continue };
+        let is_plain = !file.pad && file.symlink.is_none();
+        if file.bytes == 0 && is_plain && storage.wanted(index) == Wanted::Yes {
             storage.file(index, Access::Write, Freshness::AnyOpen)?;
             storage.mark_written(index);
         }
     }
-    Ok(())
+    let gathered = storage.gather(files);
+    if storage.take_lost() {
+        return Ok(Gathered::SomeLost);
+    }
+    gathered.map(|()| Gathered::Whole)
 }
 
 /// One stamp a file, `None` where it is padding or not there.
@@ -74,7 +89,7 @@ pub(super) fn stamps(storage: &Storage) -> Result<Vec<Option<FileStamp>>, DiskEr
     storage.info().file_indices().map(stamp).collect()
 }
 
-/// Deletes the torrent's files, then the folders of its own that are left empty. Nothing else, whatever is there.
+/// Deletes the torrent's files, what is kept apart of them, then the folders of its own that are left empty. Nothing else, whatever is there.
 pub(super) fn delete(storage: &Storage) -> Result<(), DiskError> {
     storage.retire();
     let root = match storage.root(RootUse::Existing) {
@@ -83,6 +98,9 @@ pub(super) fn delete(storage: &Storage) -> Result<(), DiskError> {
     };
     let mut folders: BTreeSet<Vec<String>> = BTreeSet::new();
     let mut failed: Option<DiskError> = None;
+    if let Err(error) = storage.delete_parts(&root) {
+        failed = Some(error);
+    }
     for index in storage.info().file_indices() {
         if storage.info().files[index.at()].pad {
             continue;

@@ -1,17 +1,18 @@
 //! What can be asked of the disk threads, and how each request is answered.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::error::other;
-use super::files::{self, FileStamp};
+use super::files::{self, FileStamp, Gathered};
 use super::piece::{self, Verdict};
 use super::storage::Storage;
 use crate::codec::peer::BlockRequest;
 use crate::engine::io::{BlockReader, DiskError, HashOutcome, Input};
-use crate::units::PieceIndex;
+use crate::units::{FileIndex, PieceIndex};
 
 /// Takes the answer of a job, once. It runs on a disk thread (or, for a job that was refused, where it is refused) and
 /// may block there only for moments.
@@ -103,7 +104,8 @@ pub struct Job {
 enum Task {
     Piece(PieceWork, Done<Input>),
     Sync(Done<Result<(), DiskError>>),
-    CreateEmpty(Done<Result<(), DiskError>>),
+    Gather(Vec<FileIndex>, Done<Result<Gathered, DiskError>>),
+    KeptApart(Done<Result<BTreeSet<(PieceIndex, FileIndex)>, DiskError>>),
     Delete(Done<Result<(), DiskError>>),
     Stamps(Done<Result<Vec<Option<FileStamp>>, DiskError>>),
 }
@@ -126,12 +128,22 @@ impl Job {
         Self { storage, task: Task::Sync(Box::new(done)) }
     }
 
-    /// Makes the files that hold no byte.
-    pub fn create_empty(
+    /// Makes those of these files that are wanted and hold no byte, and moves what is kept apart of the others into
+    /// them.
+    pub fn gather(
         storage: Arc<Storage>,
-        done: impl FnOnce(Result<(), DiskError>) + Send + 'static,
+        files: Vec<FileIndex>,
+        done: impl FnOnce(Result<Gathered, DiskError>) + Send + 'static,
     ) -> Self {
-        Self { storage, task: Task::CreateEmpty(Box::new(done)) }
+        Self { storage, task: Task::Gather(files, Box::new(done)) }
+    }
+
+    /// Asks of which pieces all bytes in a file are kept apart.
+    pub fn kept_apart(
+        storage: Arc<Storage>,
+        done: impl FnOnce(Result<BTreeSet<(PieceIndex, FileIndex)>, DiskError>) + Send + 'static,
+    ) -> Self {
+        Self { storage, task: Task::KeptApart(Box::new(done)) }
     }
 
     /// Deletes the torrent's files and the folders that become empty. Writes that come later fail; submit it
@@ -156,7 +168,9 @@ impl Job {
     pub(super) const fn lane(&self) -> Lane {
         match self.task {
             Task::Sync(_) => Lane::Sync,
-            Task::Piece(..) | Task::CreateEmpty(_) | Task::Delete(_) | Task::Stamps(_) => Lane::Work,
+            Task::Piece(..) | Task::Gather(..) | Task::KeptApart(_) | Task::Delete(_) | Task::Stamps(_) => {
+                Lane::Work
+            }
         }
     }
 
@@ -169,7 +183,7 @@ impl Job {
     pub(super) fn queued_bytes(&self) -> u64 {
         match &self.task {
             Task::Piece(work, _) => work.queued_bytes(),
-            Task::Sync(_) | Task::CreateEmpty(_) | Task::Delete(_) | Task::Stamps(_) => 0,
+            Task::Sync(_) | Task::Gather(..) | Task::KeptApart(_) | Task::Delete(_) | Task::Stamps(_) => 0,
         }
     }
 
@@ -184,7 +198,10 @@ impl Job {
                 answer(done, result, |error| work.failed(error));
             }
             Task::Sync(done) => whole(&storage, done, before_answer, Storage::sync),
-            Task::CreateEmpty(done) => whole(&storage, done, before_answer, files::create_empty),
+            Task::Gather(list, done) => {
+                whole(&storage, done, before_answer, |storage| files::gather(storage, &list));
+            }
+            Task::KeptApart(done) => whole(&storage, done, before_answer, Storage::kept_apart),
             Task::Delete(done) => whole(&storage, done, before_answer, files::delete),
             Task::Stamps(done) => whole(&storage, done, before_answer, files::stamps),
         }
@@ -193,7 +210,9 @@ impl Job {
     fn answer_failed(self, error: DiskError) {
         match self.task {
             Task::Piece(work, done) => done(work.failed(error)),
-            Task::Sync(done) | Task::CreateEmpty(done) | Task::Delete(done) => done(Err(error)),
+            Task::Sync(done) | Task::Delete(done) => done(Err(error)),
+            Task::Gather(_, done) => done(Err(error)),
+            Task::KeptApart(done) => done(Err(error)),
             Task::Stamps(done) => done(Err(error)),
         }
     }
@@ -207,7 +226,8 @@ impl std::fmt::Debug for Job {
             Task::Piece(PieceWork::Hash { piece }, _) => format!("hash piece {}", piece.0),
             Task::Piece(PieceWork::Read { range, .. }, _) => format!("read piece {}", range.piece.0),
             Task::Sync(_) => "sync".to_owned(),
-            Task::CreateEmpty(_) => "create empty files".to_owned(),
+            Task::Gather(list, _) => format!("gather {} files", list.len()),
+            Task::KeptApart(_) => "look at what is kept apart".to_owned(),
             Task::Delete(_) => "delete".to_owned(),
             Task::Stamps(_) => "look at files".to_owned(),
         };

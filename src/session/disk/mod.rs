@@ -2,7 +2,7 @@
 //!
 //! A torrent's owner submits a [`Job`] and gets its answer through the job's own closure; a job belongs to one
 //! [`Storage`], which opens files below the save folder without following links and makes them only when the first
-//! byte is written. [`DiskBudget`] holds back the sockets while too many bytes wait here. A sync covers every piece
+//! byte is written; what comes of a file that nobody wants goes into a part file instead. [`DiskBudget`] holds back the sockets while too many bytes wait here. A sync covers every piece
 //! whose `PieceStored` was told before it was submitted, so a resume record never claims what is not on the disk.
 
 mod beneath;
@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod handles;
 mod job;
+mod parts;
 mod piece;
 mod pool;
 mod storage;
@@ -18,8 +19,8 @@ mod storage;
 mod tests;
 
 pub use budget::DiskBudget;
-pub use files::{FileStamp, free_bytes};
+pub use files::{FileStamp, Gathered, free_bytes};
 pub use handles::Handles;
 pub use job::{Done, Job, PieceWork};
 pub use pool::DiskPool;
-pub use storage::Storage;
+pub use storage::{Storage, Wanted};

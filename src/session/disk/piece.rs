@@ -5,12 +5,15 @@
 
 use std::io::IoSlice;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::io::{Errno, pread, pwritev, retry_on_intr};
 
 use super::beneath::Access;
 use super::error::{Attempt, other, system_error, too_short};
+use super::parts::{Place, ReadApart};
 use super::storage::{Freshness, Storage};
 use crate::codec::peer::BlockRequest;
 use crate::engine::io::{DiskError, DiskErrorKind, HashOutcome};
@@ -58,8 +61,8 @@ pub(super) fn read(storage: &Storage, range: &BlockRequest) -> Result<Bytes, Dis
     let mut bytes = vec![0; range.length as usize];
     for span in storage.info().spans(range.piece, range.begin, range.length).filter(|span| !span.pad) {
         let at = (span.piece_offset - range.begin) as usize;
-        let file = storage.file(span.file, Access::Read, Freshness::AnyOpen)?;
-        read_exact(storage, span.file, &file, span.file_offset, &mut bytes[at..at + span.bytes as usize])?;
+        let mut reader = Reader::new(storage, range.piece, span.file, Freshness::AnyOpen);
+        reader.read(span.file_offset, &mut bytes[at..at + span.bytes as usize])?;
     }
     Ok(bytes.into())
 }
@@ -76,13 +79,13 @@ pub(super) fn write(storage: &Storage, piece: PieceIndex, blocks: &[(u32, Bytes)
                 Some(run) => run.push(bytes),
                 None => {
                     if let Some(full) = run.replace(Run::new(&span, bytes)) {
-                        full.write(storage)?;
+                        full.write(storage, piece)?;
                     }
                 }
             }
         }
     }
-    run.map_or(Ok(()), |run| run.write(storage))
+    run.map_or(Ok(()), |run| run.write(storage, piece))
 }
 
 /// Neighbouring bytes of one file.
@@ -110,16 +113,31 @@ impl<'a> Run<'a> {
         self.slices.push(IoSlice::new(bytes));
     }
 
-    fn write(mut self, storage: &Storage) -> Result<(), DiskError> {
-        let file = storage.file(self.file, Access::Write, Freshness::AnyOpen)?;
-        let written = write_all(&file, &mut self.slices, self.offset);
-        // Marked also where it failed half-way: some of it may have been written.
-        storage.mark_written(self.file);
-        written.map_err(|errno| system_error(Attempt::Write, &storage.path(self.file), errno))
+    fn write(mut self, storage: &Storage, piece: PieceIndex) -> Result<(), DiskError> {
+        match storage.place(piece, self.file)? {
+            Place::Real(file) => {
+                let written = write_all(&file, &mut self.slices, self.offset);
+                // Marked also where it failed half-way: some of it may have been written.
+                storage.mark_written(self.file);
+                written.map_err(|errno| system_error(Attempt::Write, &storage.path(self.file), errno))
+            }
+            Place::Apart(slot) => {
+                let written = slot.write(&mut self.slices, self.offset);
+                let whole = written.is_ok().then_some(self.offset..self.end);
+                let given_back = storage.unpin(&slot, whole.as_ref());
+                written.map_err(|errno| system_error(Attempt::Write, &storage.part_path(), errno))?;
+                given_back
+            }
+        }
     }
 }
 
-fn write_all(file: &OwnedFd, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> rustix::io::Result<()> {
+/// Writes all of it, however many calls it takes.
+pub(super) fn write_all(
+    file: &OwnedFd,
+    mut slices: &mut [IoSlice<'_>],
+    mut offset: u64,
+) -> rustix::io::Result<()> {
     while !slices.is_empty() {
         let written = retry_on_intr(|| pwritev(file, slices, offset))?;
         if written == 0 {
@@ -172,11 +190,11 @@ fn feed(
         if span.pad {
             chunk[..left.min(DISK_CHUNK_BYTES)].fill(0);
         }
-        let file = if span.pad { None } else { Some(storage.file(span.file, Access::Read, freshness)?) };
+        let mut reader = Reader::new(storage, piece, span.file, freshness);
         while left > 0 {
             let part = left.min(DISK_CHUNK_BYTES);
-            if let Some(file) = &file {
-                read_exact(storage, span.file, file, offset, &mut chunk[..part])?;
+            if !span.pad {
+                reader.read(offset, &mut chunk[..part])?;
             }
             take(&chunk[..part]);
             offset += part as u64;
@@ -186,19 +204,59 @@ fn feed(
     Ok(())
 }
 
-fn read_exact(
-    storage: &Storage,
-    index: FileIndex,
+/// Reads bytes of a piece that lie in one file, from wherever they are kept. The file is opened when it is needed.
+struct Reader<'a> {
+    storage: &'a Storage,
+    piece: PieceIndex,
+    file: FileIndex,
+    freshness: Freshness,
+    real: Option<Arc<OwnedFd>>,
+}
+
+impl<'a> Reader<'a> {
+    const fn new(storage: &'a Storage, piece: PieceIndex, file: FileIndex, freshness: Freshness) -> Self {
+        Self { storage, piece, file, freshness, real: None }
+    }
+
+    fn read(&mut self, mut offset: u64, mut into: &mut [u8]) -> Result<(), DiskError> {
+        while !into.is_empty() {
+            let place = (self.piece, self.file);
+            let count = match self.storage.read_apart(place, offset, into, self.freshness)? {
+                ReadApart::Read(count) => count,
+                ReadApart::Elsewhere(count) => {
+                    self.read_real(offset, &mut into[..count])?;
+                    count
+                }
+            };
+            offset += count as u64;
+            into = &mut into[count..];
+        }
+        Ok(())
+    }
+
+    fn read_real(&mut self, offset: u64, into: &mut [u8]) -> Result<(), DiskError> {
+        let (storage, index) = (self.storage, self.file);
+        let file = match &self.real {
+            Some(file) => file,
+            None => self.real.insert(storage.file(index, Access::Read, self.freshness)?),
+        };
+        read_exact(file, offset, into, || storage.path(index))
+    }
+}
+
+/// Fills `into` from one open file; `path` is where it is, for messages.
+pub(super) fn read_exact(
     file: &OwnedFd,
     mut offset: u64,
     mut into: &mut [u8],
+    path: impl Fn() -> PathBuf,
 ) -> Result<(), DiskError> {
     let end = offset + into.len() as u64;
     while !into.is_empty() {
         let read = retry_on_intr(|| pread(file, &mut *into, offset))
-            .map_err(|errno| system_error(Attempt::Read, &storage.path(index), errno))?;
+            .map_err(|errno| system_error(Attempt::Read, &path(), errno))?;
         if read == 0 {
-            return Err(too_short(&storage.path(index), end));
+            return Err(too_short(&path(), end));
         }
         offset += read as u64;
         into = &mut into[read..];

@@ -7,7 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Mode, OFlags, Stat, fdatasync, fstat, fsync};
@@ -16,6 +19,7 @@ use rustix::io::Errno;
 use super::beneath::{self, Access};
 use super::error::{Attempt, other, system_error};
 use super::handles::Handles;
+use super::parts::Parts;
 use crate::engine::io::{DiskError, DiskErrorKind};
 use crate::inspect::Lock;
 use crate::metainfo::Info;
@@ -37,13 +41,26 @@ pub(super) enum RootUse {
     Create,
 }
 
+/// Whether somebody wants a file: one that nobody wants is not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// It is made when its first byte comes.
+    Yes,
+    /// Its bytes are kept apart, unless it is there.
+    No,
+}
+
 /// The files of one torrent.
 #[derive(Debug)]
 pub struct Storage {
     info: Arc<Info>,
     save_dir: PathBuf,
-    handles: Arc<Handles>,
-    id: u64,
+    pub(super) handles: Arc<Handles>,
+    pub(super) id: u64,
+    /// What is kept apart of its files.
+    pub(super) apart: Parts,
+    /// One for each file.
+    unwanted: Vec<AtomicBool>,
     /// The device of the save folder when it was first seen.
     device: OnceLock<u64>,
     unsynced: Lock<Unsynced>,
@@ -60,9 +77,11 @@ struct Unsynced {
 }
 
 impl Storage {
-    /// Nothing is opened or made yet.
+    /// Nothing is opened or made yet, and every file is wanted.
     pub fn new(info: Arc<Info>, save_dir: PathBuf, handles: Arc<Handles>) -> Self {
         Self {
+            apart: Parts::new(&info),
+            unwanted: info.files.iter().map(|_| AtomicBool::new(false)).collect(),
             info,
             save_dir,
             id: handles.new_storage(),
@@ -89,6 +108,19 @@ impl Storage {
         self.queued_bytes.load(Relaxed)
     }
 
+    /// Says whether a file is wanted. What is kept apart of it stays where it is until a [`super::Job::gather`].
+    pub fn set_wanted(&self, file: FileIndex, wanted: Wanted) {
+        if let Some(unwanted) = self.unwanted.get(file.at()) {
+            unwanted.store(wanted == Wanted::No, SeqCst);
+        }
+    }
+
+    /// Whether a file is wanted.
+    pub(super) fn wanted(&self, file: FileIndex) -> Wanted {
+        let unwanted = self.unwanted.get(file.at()).is_some_and(|unwanted| unwanted.load(SeqCst));
+        if unwanted { Wanted::No } else { Wanted::Yes }
+    }
+
     /// Closes its files. They are opened again if they are needed again.
     pub fn close_files(&self) {
         self.handles.forget_all(self.id);
@@ -105,6 +137,10 @@ impl Storage {
     pub(super) fn retire(&self) {
         self.deleted.store(true, Relaxed);
         self.close_files();
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.deleted.load(Relaxed)
     }
 
     pub(super) fn queue(&self, bytes: u64) {
@@ -150,19 +186,55 @@ impl Storage {
         Ok(opened)
     }
 
+    /// A file, open for writing, if it is there; none is made.
+    pub(super) fn file_if_there(&self, file: FileIndex) -> Result<Option<Arc<OwnedFd>>, DiskError> {
+        if self.is_retired() {
+            return Ok(None);
+        }
+        let known = self.handles.find(self.id, file, Access::Write);
+        if let Some(known) = known.filter(|known| fstat(known).is_ok_and(|stat| stat.st_nlink > 0)) {
+            return Ok(Some(known));
+        }
+        let root = match self.root(RootUse::Existing) {
+            Err(error) if error.kind == DiskErrorKind::Missing => return Ok(None),
+            result => result?,
+        };
+        match beneath::open_file(root.as_fd(), &self.parts(file), Access::Write) {
+            Ok(opened) => {
+                let opened = Arc::new(opened);
+                self.handles.keep(self.id, file, Access::Write, &opened);
+                Ok(Some(opened))
+            }
+            // What stands in its place without being a file is in nobody's way until the file is wanted.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR | Errno::NOTSUP) => Ok(None),
+            Err(errno) => Err(system_error(Attempt::Open, &self.path(file), errno)),
+        }
+    }
+
     /// Says that bytes of a file were written.
     pub(super) fn mark_written(&self, file: FileIndex) {
         self.unsynced.lock().files.insert(file);
     }
 
-    /// Waits until the device has everything that was written so far.
+    /// Waits until the device has everything that was written so far, and moves what is still kept apart of wanted
+    /// files.
     pub(super) fn sync(&self) -> Result<(), DiskError> {
-        let (files, folders) = {
+        let gathered = self.gather_all();
+        // Taken before the files: those that the bytes of these slots went into are among them.
+        let drained = self.take_drained();
+        let unsynced = {
             let mut unsynced = self.unsynced.lock();
             let folders: Vec<String> = unsynced.folders.keys().cloned().collect();
             unsynced.folders.retain(|_, under_way| *under_way > 0);
             (std::mem::take(&mut unsynced.files), folders)
         };
+        let synced = self.sync_files(unsynced);
+        let kept = self.sync_parts();
+        let ended = drained.map_or(Ok(()), |drained| self.end_drained(drained, &synced));
+        synced.and(gathered).and(kept).and(ended)
+    }
+
+    fn sync_files(&self, (files, folders): (BTreeSet<FileIndex>, Vec<String>)) -> Result<(), DiskError> {
         let mut failed: Option<DiskError> = None;
         for file in files {
             if let Err(error) = self.sync_file(file) {
@@ -212,7 +284,7 @@ impl Storage {
                 let root = self.root(RootUse::Existing)?;
                 beneath::open_file(root.as_fd(), &parts, access).map_err(failed)
             }
-            Access::Write if self.deleted.load(Relaxed) => {
+            Access::Write if self.is_retired() => {
                 Err(other(format!("writing {}: the torrent's data was deleted", self.path(file).display())))
             }
             Access::Write => {
@@ -244,7 +316,7 @@ impl Storage {
     }
 
     /// Runs a change of a folder's list, so that a sync during it leaves the folder to the next one.
-    fn changing<T>(&self, folder: &[String], change: impl FnOnce() -> T) -> T {
+    pub(super) fn changing<T>(&self, folder: &[String], change: impl FnOnce() -> T) -> T {
         let folder = folder.join("/");
         *self.unsynced.lock().folders.entry(folder.clone()).or_default() += 1;
         let result = change();
@@ -259,7 +331,7 @@ impl Storage {
         fdatasync(&open).map_err(|errno| system_error(Attempt::Sync, &self.path(file), errno))
     }
 
-    fn sync_folder(&self, folder: &str) -> Result<(), DiskError> {
+    pub(super) fn sync_folder(&self, folder: &str) -> Result<(), DiskError> {
         let parts: Vec<String> =
             folder.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
         let root = self.root(RootUse::Existing)?;

@@ -9,13 +9,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
-use super::{DiskPool, FileStamp, Job, PieceWork, Storage};
+use super::{DiskPool, FileStamp, Gathered, Job, PieceWork, Storage};
 use crate::codec::peer::BlockRequest;
 use crate::engine::io::{BlockReader, DiskError, DiskErrorKind, HashOutcome, Input};
 use crate::inspect;
 use crate::limits::BLOCK_BYTES;
 use crate::metainfo::parse_info;
-use crate::units::{ConnectionId, PieceIndex};
+use crate::units::{ConnectionId, FileIndex, PieceIndex};
+
+mod parts;
 
 const PIECE: usize = 32 * 1024;
 const FILES: [(&str, usize); 5] =
@@ -88,6 +90,11 @@ impl World {
             Input::BlocksRead { result, .. } => result,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn gather(&self, files: &[u32]) -> Result<Gathered, DiskError> {
+        let files = files.iter().copied().map(FileIndex).collect();
+        self.ask(|storage, done| Job::gather(storage, files, done))
     }
 
     fn stamps(&self) -> Vec<Option<FileStamp>> {
@@ -244,7 +251,7 @@ fn a_save_folder_that_vanished_is_not_made_again() {
 fn deleting_takes_the_torrents_own_files_and_folders_alone() {
     let world = World::new();
     world.store_all();
-    world.ask(Job::create_empty).unwrap();
+    world.gather(&[3]).unwrap();
     assert_eq!(fs::metadata(world.path("empty")).unwrap().len(), 0);
     fs::write(world.path("mine.txt"), b"kept").unwrap();
     world.ask(Job::delete).unwrap();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Driver, ToDriver};
-use crate::session::disk::{Job, PieceWork};
+use crate::engine::io::{Input, TorrentCommand};
+use crate::session::disk::{Gathered, Job, PieceWork, Wanted};
+use crate::units::FileIndex;
 
 impl Driver {
     pub(super) fn piece_job(&mut self, work: PieceWork) {
@@ -31,18 +33,33 @@ impl Driver {
         }
     }
 
-    /// Files without a byte are never written to, so they are made when the torrent begins.
-    pub(super) fn create_empty_files(&mut self) {
+    /// What no piece brings: files without a byte, and bytes that were kept apart of files that are wanted by now.
+    pub(super) fn gather_at_start(&mut self) {
         let info = self.torrent.info();
-        if !info.files.iter().any(|file| file.bytes == 0 && !file.pad) {
-            return;
+        if self.storage.keeps_apart() || info.files.iter().any(|file| file.bytes == 0 && !file.pad) {
+            self.gather(info.file_indices().collect());
         }
+    }
+
+    /// Which files get their bytes changed: new ones go where they belong from now on, old ones follow.
+    pub(super) fn files_wanted(&mut self, wanted: Vec<FileIndex>, unwanted: &[FileIndex]) {
+        unwanted.iter().for_each(|file| self.storage.set_wanted(*file, Wanted::No));
+        wanted.iter().for_each(|file| self.storage.set_wanted(*file, Wanted::Yes));
+        if !wanted.is_empty() {
+            self.gather(wanted);
+        }
+    }
+
+    fn gather(&mut self, files: Vec<FileIndex>) {
         let inbox = self.outside.inbox.clone();
-        let done = move |result: Result<(), _>| {
-            if let Err(error) = result {
-                drop(inbox.send_blocking(ToDriver::DiskNotice(error)));
-            }
+        let done = move |result| {
+            let said = match result {
+                Ok(Gathered::Whole) => return,
+                Ok(Gathered::SomeLost) => ToDriver::Input(Input::Command(TorrentCommand::Recheck)),
+                Err(error) => ToDriver::DiskNotice(error),
+            };
+            drop(inbox.send_blocking(said));
         };
-        self.submit(Job::create_empty(Arc::clone(&self.storage), done));
+        self.submit(Job::gather(Arc::clone(&self.storage), files, done));
     }
 }

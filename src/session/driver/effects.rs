@@ -26,6 +26,7 @@ impl Driver {
                 Effect::ReadBlocks { reader, range } => {
                     self.piece_job(PieceWork::Read { reader, range });
                 }
+                Effect::FilesWanted { wanted, unwanted } => self.files_wanted(wanted, &unwanted),
                 Effect::SaveResume { generation, record } => self.save(generation, *record),
                 Effect::Announce { tracker, url, request } => self.outside.announce(tracker, url, request),
                 Effect::Scrape { tracker, url, info_hash } => self.outside.scrape(tracker, url, info_hash),

@@ -204,6 +204,7 @@ impl Fetching {
                 | Effect::HashPiece { .. }
                 | Effect::ReadBlocks { .. }
                 | Effect::AnswerRead { .. }
+                | Effect::FilesWanted { .. }
                 | Effect::WantGrant { .. } => {}
             }
         }

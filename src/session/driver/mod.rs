@@ -175,8 +175,8 @@ impl Driver {
         let mut batch = Vec::with_capacity(limits::TURN_INPUTS_MAX);
         let begin = ToBudget::Begin(self.outside.id, granting(self.outside.inbox.clone()));
         let _ = self.outside.shared.budget.send(begin).await;
-        self.create_empty_files();
         self.turn(&mut batch);
+        self.gather_at_start();
         while !self.stopped {
             let wake = self.outside.shared.clock.instant(self.next_wake());
             tokio::select! {

@@ -82,5 +82,7 @@ fn a_file_raised_while_it_runs_is_fetched() {
 
     ctl(&home, &["priority", id, "**", "normal"]);
     us.wait_status("is complete", |status| (status["state"] == "seeding").then_some(()));
+    let part_file = target.join(format!(".unchoke-{id}.parts"));
+    wait_for("the part file is gone", CALL_MAX, || (!part_file.exists()).then_some(()));
     scene.payload.assert_only_this_in(&target);
 }
