@@ -7,6 +7,7 @@
 mod command;
 mod event;
 mod glob;
+mod inspection;
 mod policy;
 mod snapshot;
 mod untrusted;
@@ -17,6 +18,7 @@ pub use command::{
 };
 pub use event::{Event, EventKind, Severity};
 pub use glob::choose as choose_files;
+pub use inspection::{LockReport, QueueKind, QueueReport, TaskId, TaskKind, TaskReport, TaskState};
 pub use policy::{CheckPolicy, StoreTrust};
 pub use snapshot::{
     Blocked, Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource,

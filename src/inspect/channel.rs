@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use super::registry::QueueEntry;
-use super::report::QueueKind;
+use crate::contract::QueueKind;
 
 /// The receiver is gone; the value comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,13 +16,12 @@ mod task;
 mod watch;
 mod work_queue;
 
+pub use crate::contract::{LockReport, QueueKind, QueueReport, TaskId, TaskKind, TaskReport, TaskState};
 pub use channel::{Receiver, SendError, Sender, TryRecvError, TrySendError, channel};
 pub use lock::{Lock, LockGuard};
 pub use registry::{locks, queues, semaphores, subscribe_panics, tasks};
 pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
-pub use report::{
-    LockReport, QueueKind, QueueReport, SemaphoreReport, TaskId, TaskKind, TaskPanic, TaskReport, TaskState,
-};
+pub use report::{SemaphoreReport, TaskPanic};
 pub use semaphore::{Permit, Semaphore};
 pub use task::{TaskEnded, TaskHandle, ThreadHandle, spawn, spawn_blocking, spawn_thread};
 pub use watch::{WatchClosed, WatchReceiver, WatchSender, watch};

@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::channel::{Receiver, Sender, channel};
-use super::report::{
-    LockReport, QueueKind, QueueReport, SemaphoreReport, TaskId, TaskKind, TaskPanic, TaskReport, TaskState,
-};
+use super::report::{SemaphoreReport, TaskPanic};
+use crate::contract::{LockReport, QueueKind, QueueReport, TaskId, TaskKind, TaskReport, TaskState};
 use crate::limits::{ENDED_TASKS_KEPT, PANIC_QUEUE, PANIC_TEXT_BYTES_MAX};
 
 /// Name and place of a registered thing.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::registry::{TaskEntry, panic_text};
-use super::report::{TaskId, TaskKind, TaskState};
+use crate::contract::{TaskId, TaskKind, TaskState};
 
 /// Why a task gave no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
