@@ -18,7 +18,10 @@ pub use command::{
 };
 pub use event::{Event, EventKind, Severity};
 pub use glob::choose as choose_files;
-pub use inspection::{LockReport, QueueKind, QueueReport, TaskId, TaskKind, TaskReport, TaskState};
+pub use inspection::{
+    Dump, DumpKind, DumpRows, LockReport, QueueKind, QueueReport, Stuck, StuckThing, TaskId, TaskKind,
+    TaskName, TaskReport, TaskState,
+};
 pub use policy::{CheckPolicy, StoreTrust};
 pub use snapshot::{
     Blocked, Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource,

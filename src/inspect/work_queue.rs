@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::registry::QueueEntry;
+use super::counters::QueueEntry;
 use crate::contract::QueueKind;
 
 /// The item could not be put in; it comes back.
