@@ -16,3 +16,4 @@ mod real;
 mod screens;
 mod session;
 mod trackers;
+mod watchdog;
