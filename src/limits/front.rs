@@ -84,6 +84,12 @@ pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
 /// or deletes much on a slow disk within some more, one that is stopped never.
 pub const REMOTE_ANSWER_WAIT: Duration = Duration::from_secs(30);
 
+/// Longest question for a dump, bytes: it is a word and a number.
+pub const REMOTE_DUMP_QUESTION_BYTES_MAX: u64 = 1024;
+
+/// How long the one who gives dumps waits for the question of a client, while the next one waits for its turn.
+pub const REMOTE_DUMP_READ: Duration = Duration::from_secs(2);
+
 /// Pause after the control socket could not take a client (no descriptors left, most likely).
 pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);
 

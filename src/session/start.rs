@@ -47,6 +47,7 @@ pub struct Running {
     control: inspect::TaskHandle<()>,
     listeners: Vec<inspect::TaskHandle<()>>,
     server: remote::Server,
+    dumps: remote::DumpServer,
     watchdog: inspect::Watchdog,
     store_closing: inspect::ReplyReceiver<()>,
     lock: StateDirLock,
@@ -55,10 +56,10 @@ pub struct Running {
 impl Running {
     /// Waits until the engine has ended (`Command::Shutdown`), then gives up port, socket and folder.
     pub async fn ended(self) -> Result<(), inspect::TaskEnded> {
-        let Self { control, listeners, server, watchdog, store_closing, lock } = self;
+        let Self { control, listeners, server, dumps, watchdog, store_closing, lock } = self;
         let result = control.await;
         listeners.iter().for_each(inspect::TaskHandle::abort);
-        drop(server);
+        drop((server, dumps));
         drop(watchdog);
         // The next engine of this folder may open the store at once.
         let _ = tokio::time::timeout(limits::SHUTDOWN_GRACE, store_closing).await;
@@ -129,9 +130,10 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     };
     let listeners = listeners.into_iter().map(listen).collect();
     let server = remote::serve(lock.dir(), handle.clone())?;
+    let dumps = remote::serve_dumps(lock.dir())?;
     let stored = if settings.restore == Restore::SavedList { stored } else { Vec::new() };
     let parts = ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng };
     let control = Control::new(parts, stored, damaged);
     let control = inspect::spawn("control", control.run());
-    Ok((handle, Running { control, listeners, server, watchdog, store_closing, lock }))
+    Ok((handle, Running { control, listeners, server, dumps, watchdog, store_closing, lock }))
 }

@@ -1,7 +1,8 @@
 //! `unchoke dump`: tasks, locks and queues of a running program, for the one who is to find out why it does not go on.
 //!
 //! For people what is stuck comes first, then like things together, as in Go's `goroutine?debug=1`: a program with two
-//! thousand peers fits a screen, and the odd one out stands alone. Programs get every row.
+//! thousand peers fits a screen, and the odd one out stands alone. Programs get every row. It is answered by a thread that
+//! needs no worker of the engine's runtime.
 
 mod groups;
 
@@ -17,7 +18,7 @@ use crate::tui::text::{self, Outside};
 /// Runs the command.
 pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Result<Exit> {
     let kind = kind(arguments)?;
-    let mut client = Client::connect(state_dir).await?;
+    let mut client = Client::connect_for_dump(state_dir).await?;
     let dump = match client.request(Command::Dump(kind)).await? {
         Answer::Dump(dump) => dump,
         other => return Err(super::unexpected(&other)),
