@@ -9,6 +9,7 @@ pub mod create;
 mod ctl;
 mod demo;
 mod download;
+mod dump;
 mod engine;
 pub mod json;
 mod output;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::contract::Answer;
 use crate::metainfo::Kind;
 use crate::metainfo::create::{Options, Privacy};
 use args::{Arguments, Command, ConfigArgs, ConfigCommand, CreateArgs};
@@ -92,6 +94,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             let state_dir = config::resolve_state_dir(state_dir, &config::load(explicit)?)?;
             on_runtime(ctl::run(ctl, &state_dir))
         }
+        Some(Command::Dump(dump)) => {
+            let state_dir = config::resolve_state_dir(state_dir, &config::load(explicit)?)?;
+            on_runtime(dump::run(dump, &state_dir))
+        }
         Some(Command::Verify(arguments)) => {
             reject_bad_config()?;
             verify::run(arguments)
@@ -126,6 +132,14 @@ fn on_runtime(front_end: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::
     // A name that the system is still looking up must not hold up the end.
     runtime.shutdown_background();
     exit
+}
+
+/// Only an engine of another version answers what was not asked.
+fn unexpected(answer: &Answer) -> anyhow::Error {
+    let text: String = format!("{answer:?}").chars().take(80).collect();
+    anyhow::anyhow!(
+        "the engine answered something else than was asked ({text}): restart it, it is another version"
+    )
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::inspection::{Dump, DumpKind};
 use super::snapshot::{EngineStatus, Priority, TorrentDetail, TorrentRow};
 use super::untrusted::Untrusted;
 use crate::units::{FileIndex, Rate, Time, TorrentId};
@@ -62,6 +63,8 @@ pub enum Command {
     Status,
     /// One torrent in full. Gives [`Answer::Detail`].
     Detail(TorrentId),
+    /// The program from within: what is stuck, and all tasks, locks or queues. Gives [`Answer::Dump`].
+    Dump(DumpKind),
     /// Saves everything, tells the trackers and ends the program.
     Shutdown,
 }
@@ -183,6 +186,8 @@ pub enum Answer {
     },
     /// One torrent in full.
     Detail(Arc<TorrentDetail>),
+    /// The program from within.
+    Dump(Box<Dump>),
 }
 
 /// What a torrent says of itself before it is added.

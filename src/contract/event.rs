@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::inspection::Stuck;
 use super::snapshot::TorrentState;
 use super::untrusted::Untrusted;
 use crate::units::{PieceIndex, Time, TorrentId};
@@ -136,6 +137,10 @@ pub enum EventKind {
         /// The input that took longest.
         input: String,
     },
+    /// A task, a lock or a queue has not gone on for longer than it may.
+    Stuck(Stuck),
+    /// What was stuck goes on again.
+    Unstuck(Stuck),
     /// A line for people.
     Notice {
         /// How much it matters.
@@ -155,12 +160,14 @@ impl EventKind {
             | Self::State { .. }
             | Self::Completed
             | Self::Checked { .. }
+            | Self::Unstuck(_)
             | Self::TrackerAnswered { .. } => Severity::Info,
             Self::PieceFailed { .. }
             | Self::PeerBanned { .. }
             | Self::PeerSnubbed { .. }
             | Self::TrackerFailed { .. }
             | Self::SlowTurn { .. }
+            | Self::Stuck(_)
             | Self::Dropped { .. } => Severity::Warning,
             Self::DiskFailed { .. } => Severity::Error,
             Self::Notice { severity, .. } => *severity,

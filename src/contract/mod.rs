@@ -7,6 +7,7 @@
 mod command;
 mod event;
 mod glob;
+mod inspection;
 mod policy;
 mod runs;
 mod snapshot;
@@ -18,6 +19,10 @@ pub use command::{
 };
 pub use event::{Event, EventKind, Severity};
 pub use glob::choose as choose_files;
+pub use inspection::{
+    Dump, DumpKind, DumpRows, LockReport, QueueKind, QueueReport, Stuck, StuckThing, TaskId, TaskKind,
+    TaskName, TaskReport, TaskState,
+};
 pub use policy::{Assume, CheckPolicy, DownloadOrder, FirstLast, PieceSequence, StoreTrust};
 pub use runs::{Blocked, PieceLevel, PieceRun, PieceRuns};
 pub use snapshot::{

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 
-use super::registry::QueueEntry;
-use super::report::QueueKind;
+use super::counters::QueueEntry;
+use crate::contract::QueueKind;
 
 /// The receiver is gone; the value comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +159,7 @@ impl<T> Receiver<T> {
 
     /// Takes no more from senders; what is in the queue can still be taken.
     pub fn close(&mut self) {
+        self.entry.abandon();
         self.inner.close();
     }
 
@@ -170,6 +171,12 @@ impl<T> Receiver<T> {
     /// Whether nothing is there now.
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.entry.abandon();
     }
 }
 

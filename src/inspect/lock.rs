@@ -7,7 +7,8 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::registry::{LockEntry, current_task, current_thread};
+use super::counters::LockEntry;
+use super::registry::{current_task, current_thread};
 
 /// A value that one holder at a time may touch. A panic of the holder frees it.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ impl<T> Lock<T> {
                 "the lock \"{}\" is taken again by its own holder",
                 self.entry.label.name
             );
-            self.inner.lock()
+            self.entry.waited_for(|| self.inner.lock())
         });
         self.entry.acquisitions.fetch_add(1, Relaxed);
         self.entry.thread.store(current_thread(), Relaxed);

@@ -7,17 +7,19 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use super::channel::{Receiver, Sender, channel};
-use super::report::{
-    LockReport, QueueKind, QueueReport, SemaphoreReport, TaskId, TaskKind, TaskPanic, TaskReport, TaskState,
-};
-use crate::limits::{ENDED_TASKS_KEPT, PANIC_QUEUE, PANIC_TEXT_BYTES_MAX};
+use super::counters::{LockEntry, QueueEntry, SemaphoreEntry};
+use super::mark::{mark, micros, millis_since};
+use super::report::{SemaphoreReport, TaskPanic};
+use crate::contract::{LockReport, QueueReport, TaskId, TaskKind, TaskName, TaskReport, TaskState};
+use crate::limits::{ENDED_TASKS_KEPT, PANIC_QUEUE, PANIC_TEXT_BYTES_MAX, WATCHDOG_TASKS_PER_HOLD};
+use crate::units::TorrentId;
 
 /// Name and place of a registered thing.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub(super) struct Label {
 }
 
 impl Label {
-    fn site(&self) -> String {
+    pub(super) fn site(&self) -> String {
         format!("{}:{}", self.site.file(), self.site.line())
     }
 }
@@ -39,29 +41,36 @@ pub(super) struct TaskEntry {
     label: Label,
     kind: TaskKind,
     parent: Option<TaskId>,
+    torrent: Option<TorrentId>,
     started: Instant,
     polls: AtomicU64,
     busy_us: AtomicU64,
-    running: AtomicBool,
+    /// The mark at which the poll that is running began; 0: none is.
+    poll_began: AtomicU64,
     end: OnceLock<TaskState>,
 }
 
 impl TaskEntry {
-    /// Registers a task; [`TaskEntry::end`] takes it out again.
+    /// Registers a task; [`TaskEntry::end`] takes it out again. It works for the torrent that it is said to, else for
+    /// that of the task which starts it.
     pub(super) fn register(
         name: Cow<'static, str>,
         site: &'static Location<'static>,
         kind: TaskKind,
+        torrent: Option<TorrentId>,
     ) -> Arc<Self> {
+        let parent = current_task();
+        let torrent = torrent.or_else(|| TASKS.lock().live.get(&parent?.0)?.torrent);
         let entry = Arc::new(Self {
             id: TaskId(NEXT_ID.fetch_add(1, Relaxed)),
             label: Label { name, site },
             kind,
-            parent: current_task(),
+            parent,
+            torrent,
             started: Instant::now(),
             polls: AtomicU64::new(0),
             busy_us: AtomicU64::new(0),
-            running: AtomicBool::new(false),
+            poll_began: AtomicU64::new(0),
             end: OnceLock::new(),
         });
         TASKS.lock().live.insert(entry.id.0, Arc::clone(&entry));
@@ -71,12 +80,12 @@ impl TaskEntry {
     /// Runs one poll of the task, or its whole closure.
     pub(super) fn run<T>(&self, poll: impl FnOnce() -> T) -> T {
         let before = CURRENT_TASK.replace(self.id.0);
-        self.running.store(true, Relaxed);
         let start = Instant::now();
+        self.poll_began.store(mark(start), Relaxed);
         let result = poll();
         self.polls.fetch_add(1, Relaxed);
         self.busy_us.fetch_add(micros(start.elapsed()), Relaxed);
-        self.running.store(false, Relaxed);
+        self.poll_began.store(0, Relaxed);
         CURRENT_TASK.set(before);
         result
     }
@@ -103,12 +112,22 @@ impl TaskEntry {
         }
     }
 
+    /// The mark at which the poll that is running began, where a task should be back from it soon.
+    pub(super) fn polled_since(&self) -> Option<u64> {
+        let began = self.poll_began.load(Relaxed);
+        (began != 0 && self.kind == TaskKind::Task).then_some(began)
+    }
+
+    /// How reports about something else name it.
+    pub(super) fn named(&self) -> TaskName {
+        let Self { id, label, torrent, .. } = self;
+        TaskName { id: *id, name: label.name.clone(), site: label.site(), torrent: *torrent }
+    }
+
     fn report(&self) -> TaskReport {
-        let state = self.end.get().cloned().unwrap_or(if self.running.load(Relaxed) {
-            TaskState::Running
-        } else {
-            TaskState::Waiting
-        });
+        let began = self.poll_began.load(Relaxed);
+        let now = if began == 0 { TaskState::Waiting } else { TaskState::Running };
+        let state = self.end.get().cloned().unwrap_or(now);
         TaskReport {
             id: self.id,
             name: self.label.name.clone(),
@@ -118,167 +137,10 @@ impl TaskEntry {
             age_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             polls: self.polls.load(Relaxed),
             busy_us: self.busy_us.load(Relaxed),
+            torrent: self.torrent,
+            poll_ms: (began != 0).then(|| millis_since(began)),
             state,
         }
-    }
-}
-
-/// Counters of a lock.
-#[derive(Debug)]
-pub(super) struct LockEntry {
-    id: u64,
-    pub(super) label: Label,
-    /// The thread that holds it; 0: nobody.
-    pub(super) thread: AtomicU64,
-    /// The task that holds it; 0: nobody, or none of ours.
-    pub(super) task: AtomicU64,
-    pub(super) acquisitions: AtomicU64,
-    pub(super) contended: AtomicU64,
-}
-
-impl LockEntry {
-    pub(super) fn register(name: Cow<'static, str>, site: &'static Location<'static>) -> Arc<Self> {
-        LOCKS.register(|id| Self {
-            id,
-            label: Label { name, site },
-            thread: AtomicU64::new(0),
-            task: AtomicU64::new(0),
-            acquisitions: AtomicU64::new(0),
-            contended: AtomicU64::new(0),
-        })
-    }
-
-    fn report(&self) -> LockReport {
-        let task = self.task.load(Relaxed);
-        LockReport {
-            name: self.label.name.clone(),
-            site: self.label.site(),
-            held: self.thread.load(Relaxed) != 0,
-            holder: (task != 0).then_some(TaskId(task)),
-            acquisitions: self.acquisitions.load(Relaxed),
-            contended: self.contended.load(Relaxed),
-        }
-    }
-}
-
-impl Drop for LockEntry {
-    fn drop(&mut self) {
-        LOCKS.remove(self.id);
-    }
-}
-
-/// Counters of a queue.
-#[derive(Debug)]
-pub(super) struct QueueEntry {
-    id: u64,
-    label: Label,
-    kind: QueueKind,
-    capacity: u64,
-    sends: AtomicU64,
-    receives: AtomicU64,
-    full: AtomicU64,
-    high_water: AtomicU64,
-}
-
-impl QueueEntry {
-    pub(super) fn register(
-        name: Cow<'static, str>,
-        site: &'static Location<'static>,
-        kind: QueueKind,
-        capacity: usize,
-    ) -> Arc<Self> {
-        QUEUES.register(|id| Self {
-            id,
-            label: Label { name, site },
-            kind,
-            capacity: capacity as u64,
-            sends: AtomicU64::new(0),
-            receives: AtomicU64::new(0),
-            full: AtomicU64::new(0),
-            high_water: AtomicU64::new(0),
-        })
-    }
-
-    /// Counts an item that is about to go in: before it does, so that depth is never below zero.
-    pub(super) fn sent(&self) {
-        let sends = self.sends.fetch_add(1, Relaxed) + 1;
-        self.high_water.fetch_max(sends.saturating_sub(self.receives.load(Relaxed)), Relaxed);
-    }
-
-    /// Counts items that came out.
-    pub(super) fn received(&self, items: usize) {
-        self.receives.fetch_add(items as u64, Relaxed);
-    }
-
-    /// Counts a sender that found no room.
-    pub(super) fn found_full(&self) {
-        self.full.fetch_add(1, Relaxed);
-    }
-
-    fn report(&self) -> QueueReport {
-        let receives = self.receives.load(Relaxed);
-        let sends = self.sends.load(Relaxed);
-        QueueReport {
-            name: self.label.name.clone(),
-            site: self.label.site(),
-            kind: self.kind,
-            depth: sends.saturating_sub(receives),
-            capacity: self.capacity,
-            sends,
-            full: self.full.load(Relaxed),
-            high_water: self.high_water.load(Relaxed),
-        }
-    }
-}
-
-impl Drop for QueueEntry {
-    fn drop(&mut self) {
-        QUEUES.remove(self.id);
-    }
-}
-
-/// Counters of a semaphore.
-#[derive(Debug)]
-pub(super) struct SemaphoreEntry {
-    id: u64,
-    label: Label,
-    permits: u64,
-    pub(super) taken: AtomicU64,
-    pub(super) acquisitions: AtomicU64,
-    pub(super) contended: AtomicU64,
-}
-
-impl SemaphoreEntry {
-    pub(super) fn register(
-        name: Cow<'static, str>,
-        site: &'static Location<'static>,
-        permits: usize,
-    ) -> Arc<Self> {
-        SEMAPHORES.register(|id| Self {
-            id,
-            label: Label { name, site },
-            permits: permits as u64,
-            taken: AtomicU64::new(0),
-            acquisitions: AtomicU64::new(0),
-            contended: AtomicU64::new(0),
-        })
-    }
-
-    fn report(&self) -> SemaphoreReport {
-        SemaphoreReport {
-            name: self.label.name.clone(),
-            site: self.label.site(),
-            permits: self.permits,
-            taken: self.taken.load(Relaxed),
-            acquisitions: self.acquisitions.load(Relaxed),
-            contended: self.contended.load(Relaxed),
-        }
-    }
-}
-
-impl Drop for SemaphoreEntry {
-    fn drop(&mut self) {
-        SEMAPHORES.remove(self.id);
     }
 }
 
@@ -304,6 +166,32 @@ pub fn queues() -> Vec<QueueReport> {
 /// All semaphores, oldest first.
 pub fn semaphores() -> Vec<SemaphoreReport> {
     SEMAPHORES.alive().iter().map(|entry| entry.report()).collect()
+}
+
+/// The tasks of which `wanted` says so, oldest first. It is asked under the table's lock, which is let go now and then.
+pub(super) fn tasks_where(wanted: impl Fn(&TaskEntry) -> bool) -> Vec<Arc<TaskEntry>> {
+    let mut found = Vec::new();
+    let mut next = 0;
+    loop {
+        let tasks = TASKS.lock();
+        let mut looked_at = 0;
+        for (id, entry) in tasks.live.range(next..).take(WATCHDOG_TASKS_PER_HOLD) {
+            if wanted(entry) {
+                found.push(Arc::clone(entry));
+            }
+            next = id + 1;
+            looked_at += 1;
+        }
+        if looked_at < WATCHDOG_TASKS_PER_HOLD {
+            return found;
+        }
+    }
+}
+
+/// The name of a task that runs.
+pub(super) fn task_name(id: TaskId) -> Option<TaskName> {
+    let entry = TASKS.lock().live.get(&id.0).map(Arc::clone);
+    entry.map(|entry| entry.named())
 }
 
 /// Panics of tasks and threads from now on. A subscriber that does not keep up misses some; [`tasks`] has them still.
@@ -354,12 +242,8 @@ fn tell_panic(panic: TaskPanic) {
     }
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 /// Things that live as long as somebody holds them.
-struct Table<E> {
+pub(super) struct Table<E> {
     entries: Mutex<BTreeMap<u64, Weak<E>>>,
 }
 
@@ -368,19 +252,19 @@ impl<E> Table<E> {
         Self { entries: Mutex::new(BTreeMap::new()) }
     }
 
-    fn register(&self, make: impl FnOnce(u64) -> E) -> Arc<E> {
+    pub(super) fn register(&self, make: impl FnOnce(u64) -> E) -> Arc<E> {
         let id = NEXT_ID.fetch_add(1, Relaxed);
         let entry = Arc::new(make(id));
         self.entries.lock().insert(id, Arc::downgrade(&entry));
         entry
     }
 
-    fn remove(&self, id: u64) {
+    pub(super) fn remove(&self, id: u64) {
         self.entries.lock().remove(&id);
     }
 
     /// Handles leave the lock before they are dropped: the last one takes the lock again to go.
-    fn alive(&self) -> Vec<Arc<E>> {
+    pub(super) fn alive(&self) -> Vec<Arc<E>> {
         let entries = self.entries.lock();
         let weak: Vec<Weak<E>> = entries.values().cloned().collect();
         drop(entries);
@@ -395,9 +279,9 @@ struct Tasks {
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static TASKS: Mutex<Tasks> = Mutex::new(Tasks { live: BTreeMap::new(), ended: VecDeque::new() });
-static LOCKS: Table<LockEntry> = Table::new();
-static QUEUES: Table<QueueEntry> = Table::new();
-static SEMAPHORES: Table<SemaphoreEntry> = Table::new();
+pub(super) static LOCKS: Table<LockEntry> = Table::new();
+pub(super) static QUEUES: Table<QueueEntry> = Table::new();
+pub(super) static SEMAPHORES: Table<SemaphoreEntry> = Table::new();
 static PANIC_SUBSCRIBERS: Mutex<Vec<Sender<TaskPanic>>> = Mutex::new(Vec::new());
 
 thread_local! {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore as Inner};
 
-use super::registry::SemaphoreEntry;
+use super::counters::SemaphoreEntry;
 
 /// Gives out a fixed number of permits. Cloning gives another handle to the same ones.
 #[derive(Clone, Debug)]

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::registry::{TaskEntry, panic_text};
-use super::report::{TaskId, TaskKind, TaskState};
+use crate::contract::{TaskId, TaskKind, TaskState};
+use crate::units::TorrentId;
 
 /// Why a task gave no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,13 +65,35 @@ impl<T> Future for TaskHandle<T> {
 }
 
 /// Starts a task on the runtime. Its name says whose it is and what it does: `peer 10.0.0.7:51413 of debian.iso: read`.
+/// It works for the torrent, if any, that the task works for which starts it.
 #[track_caller]
 pub fn spawn<F>(name: impl Into<Cow<'static, str>>, future: F) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Task);
+    start(TaskEntry::register(name.into(), Location::caller(), TaskKind::Task, None), future)
+}
+
+/// As [`spawn`], for a task that works for this torrent, as will those that it starts.
+#[track_caller]
+pub fn spawn_for<F>(
+    torrent: TorrentId,
+    name: impl Into<Cow<'static, str>>,
+    future: F,
+) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    start(TaskEntry::register(name.into(), Location::caller(), TaskKind::Task, Some(torrent)), future)
+}
+
+fn start<F>(entry: Arc<TaskEntry>, future: F) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let id = entry.id;
     let tracked = Tracked { entry: EndGuard { entry, armed: true }, future: Box::pin(future) };
     TaskHandle { id, join: tokio::spawn(tracked) }
@@ -82,7 +105,7 @@ pub fn spawn_blocking<T: Send + 'static>(
     name: impl Into<Cow<'static, str>>,
     closure: impl FnOnce() -> T + Send + 'static,
 ) -> TaskHandle<T> {
-    let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Blocking);
+    let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Blocking, None);
     let id = entry.id;
     let guard = EndGuard { entry, armed: true };
     TaskHandle { id, join: tokio::task::spawn_blocking(move || run_closure(guard, closure)) }
@@ -115,7 +138,7 @@ pub fn spawn_thread<T: Send + 'static>(
 ) -> std::io::Result<ThreadHandle<T>> {
     let name = name.into();
     let system_name = name.replace('\0', "");
-    let entry = TaskEntry::register(name, Location::caller(), TaskKind::Thread);
+    let entry = TaskEntry::register(name, Location::caller(), TaskKind::Thread, None);
     let id = entry.id;
     let guard = EndGuard { entry, armed: true };
     let join = std::thread::Builder::new().name(system_name).spawn(move || run_closure(guard, closure))?;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::registry::QueueEntry;
-use super::report::QueueKind;
+use super::counters::QueueEntry;
+use crate::contract::QueueKind;
 
 /// The item could not be put in; it comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

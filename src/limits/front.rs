@@ -13,6 +13,24 @@ pub const PANIC_QUEUE: usize = 64;
 /// Bytes kept of a panic's text: a debug print of a whole table must not fill the log.
 pub const PANIC_TEXT_BYTES_MAX: usize = 4096;
 
+/// Longest poll of a task: its thread serves nobody else meanwhile, and a turn over 50 ms is slow already.
+pub const WATCHDOG_POLL_MAX: Duration = Duration::from_secs(1);
+
+/// Longest time between taking and giving back a lock, which is for moments.
+pub const WATCHDOG_HOLD_MAX: Duration = Duration::from_secs(1);
+
+/// Longest time that a queue turns senders away and nobody takes from it: a slow disk may well need some seconds.
+pub const WATCHDOG_FULL_MAX: Duration = Duration::from_secs(5);
+
+/// Looks of the watchdog within the shortest of its bounds: what is over it is told within a quarter of it.
+pub const WATCHDOG_LOOKS_PER_BOUND: u32 = 4;
+
+/// Things that the watchdog tells at one look; what is more waits for the next, so that it floods no event queue.
+pub const WATCHDOG_TOLD_MAX: usize = 16;
+
+/// Tasks looked at under one hold of the registry's lock, so that whoever starts or ends one waits for microseconds.
+pub const WATCHDOG_TASKS_PER_HOLD: usize = 256;
+
 // ---- command line ------------------------------------------------------------------------------------------------
 
 /// Largest configuration file: ours has ten keys; more than this is some other file named by mistake.
@@ -65,6 +83,12 @@ pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
 /// Longest wait of `ctl` for an answer, fetching a torrent aside: a working engine answers within a second, one that checks
 /// or deletes much on a slow disk within some more, one that is stopped never.
 pub const REMOTE_ANSWER_WAIT: Duration = Duration::from_secs(30);
+
+/// Longest question for a dump, bytes: it is a word and a number.
+pub const REMOTE_DUMP_QUESTION_BYTES_MAX: u64 = 1024;
+
+/// How long the one who gives dumps waits for the question of a client, while the next one waits for its turn.
+pub const REMOTE_DUMP_READ: Duration = Duration::from_secs(2);
 
 /// Pause after the control socket could not take a client (no descriptors left, most likely).
 pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);

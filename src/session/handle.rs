@@ -48,8 +48,12 @@ impl Handle {
         (handle, EngineEnds { requests, snapshots, events })
     }
 
-    /// Asks, and waits until it has taken effect.
+    /// Asks, and waits until it has taken effect. A dump is made here and now, on the asker's own task: the
+    /// engine's may be what is stuck.
     pub async fn request(&self, command: Command) -> Result<Answer, Refusal> {
+        if let Command::Dump(kind) = command {
+            return Ok(Answer::Dump(Box::new(inspect::dump(kind))));
+        }
         let ended = || Refusal::new("the engine has ended: start unchoke again");
         let (reply, answer) = inspect::reply("answer to a front end");
         self.requests.send(Request { command, reply }).await.map_err(|_| ended())?;

@@ -11,12 +11,13 @@ use super::directory::Directory;
 use super::discovery::{DiscoverySettings, Http, TrackerClient};
 use super::disk::DiskPool;
 use super::driver::Shared;
-use super::handle::Handle;
+use super::handle::{EventHub, Handle};
 use super::net::{self, BindError};
 use super::remote::{self, ServeError};
 use super::settings::{Restore, Settings};
 use super::store::{StateDirError, StateDirLock, Store, StoreError, StoreHandle};
 use crate::codec::peer_id;
+use crate::contract::{Event, EventKind};
 use crate::inspect;
 use crate::limits;
 
@@ -46,6 +47,8 @@ pub struct Running {
     control: inspect::TaskHandle<()>,
     listeners: Vec<inspect::TaskHandle<()>>,
     server: remote::Server,
+    dumps: remote::DumpServer,
+    watchdog: inspect::Watchdog,
     store_closing: inspect::ReplyReceiver<()>,
     lock: StateDirLock,
 }
@@ -53,10 +56,11 @@ pub struct Running {
 impl Running {
     /// Waits until the engine has ended (`Command::Shutdown`), then gives up port, socket and folder.
     pub async fn ended(self) -> Result<(), inspect::TaskEnded> {
-        let Self { control, listeners, server, store_closing, lock } = self;
+        let Self { control, listeners, server, dumps, watchdog, store_closing, lock } = self;
         let result = control.await;
         listeners.iter().for_each(inspect::TaskHandle::abort);
-        drop(server);
+        drop((server, dumps));
+        drop(watchdog);
         // The next engine of this folder may open the store at once.
         let _ = tokio::time::timeout(limits::SHUTDOWN_GRACE, store_closing).await;
         drop(lock);
@@ -74,6 +78,17 @@ fn with_saved_limits(settings: Settings, store: &mut Store) -> Result<Settings, 
     Ok(Settings { down_limit, up_limit, ..settings })
 }
 
+/// Lets every front end hear of what does not go on, from a thread that no task can hold.
+fn watch_over(clock: Clock, events: EventHub) -> std::io::Result<inspect::Watchdog> {
+    inspect::watch_over(inspect::Bounds::default(), move |told| {
+        let (torrent, kind) = match told {
+            inspect::Told::Began(stuck) => (stuck.torrent(), EventKind::Stuck(stuck)),
+            inspect::Told::Ended(stuck) => (stuck.torrent(), EventKind::Unstuck(stuck)),
+        };
+        events.tell(&Event { at: clock.now(), torrent, kind });
+    })
+}
+
 /// Starts an engine.
 pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> {
     let lock = StateDirLock::acquire(&settings.state_dir)?;
@@ -85,6 +100,7 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     let settings = with_saved_limits(settings, &mut store)?;
     let (handle, ends) = Handle::new(listen_port);
     let clock = Clock::start();
+    let watchdog = watch_over(clock, ends.events.clone())?;
     let (budget, budget_inbox) = inspect::channel("what the budget is told", limits::BUDGET_QUEUE);
     inspect::spawn("budget", budget::run(budget_inbox, clock)).detach();
     let limits_say = ToBudget::Limits(settings.down_limit, settings.up_limit);
@@ -114,9 +130,10 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     };
     let listeners = listeners.into_iter().map(listen).collect();
     let server = remote::serve(lock.dir(), handle.clone())?;
+    let dumps = remote::serve_dumps(lock.dir())?;
     let stored = if settings.restore == Restore::SavedList { stored } else { Vec::new() };
     let parts = ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng };
     let control = Control::new(parts, stored, damaged);
     let control = inspect::spawn("control", control.run());
-    Ok((handle, Running { control, listeners, server, store_closing, lock }))
+    Ok((handle, Running { control, listeners, server, dumps, watchdog, store_closing, lock }))
 }

@@ -17,3 +17,4 @@ mod real;
 mod screens;
 mod session;
 mod trackers;
+mod watchdog;

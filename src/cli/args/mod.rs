@@ -4,6 +4,7 @@
 //! something off, and refused or warned about (see [`EngineOptions::unavailable`]) where they ask for something.
 
 mod ctl;
+mod dump;
 mod values;
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs};
+pub use dump::{DumpArgs, DumpWhat};
 pub use values::{FileLevel, Limit, duration_s, file_level, piece_length, priority_changes, rate_limit};
 
 /// The whole command line.
@@ -80,6 +82,8 @@ pub enum Command {
     Create(CreateArgs),
     /// Talk to a running unchoke
     Ctl(CtlArgs),
+    /// Look at a running unchoke from within: what is stuck, and its tasks, locks or queues
+    Dump(DumpArgs),
     /// The configuration file
     Config(ConfigArgs),
 }

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::Exit;
 use super::args::{AddArgs, CtlArgs, CtlCommand, LimitArgs, priority_changes};
 use super::output::Output;
 use super::row::StatusLine;
 use super::source;
+use super::{Exit, unexpected};
 use crate::contract::{
     AddRequest, Answer, Command, EngineStatus, FileRow, Priority, RemoveData, Source, StartState,
     TorrentDetail, TorrentRow, Untrusted, redact_url,
@@ -265,12 +265,4 @@ fn absolute(source: Source) -> anyhow::Result<Source> {
         Source::Path(path) => Source::Path(std::path::absolute(path)?),
         Source::Url(_) | Source::Magnet(_) | Source::Bytes(_) => source,
     })
-}
-
-/// Only an engine of another version answers what was not asked.
-fn unexpected(answer: &Answer) -> anyhow::Error {
-    let text: String = format!("{answer:?}").chars().take(80).collect();
-    anyhow::anyhow!(
-        "the engine answered something else than was asked ({text}): restart it, it is another version"
-    )
 }

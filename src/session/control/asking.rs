@@ -18,7 +18,7 @@ impl Control {
             return;
         };
         let telling = async move { reply.send(apply(&inbox, input).await) };
-        inspect::spawn(format!("ask {torrent}"), telling).detach();
+        inspect::spawn_for(torrent, format!("ask {torrent}"), telling).detach();
     }
 
     pub(super) fn detail(&self, torrent: TorrentId, reply: Reply) {
@@ -30,7 +30,7 @@ impl Control {
             let detail = detail_of(&inbox).await;
             reply.send(detail.map(Answer::Detail));
         };
-        inspect::spawn(format!("look at {torrent}"), asking).detach();
+        inspect::spawn_for(torrent, format!("look at {torrent}"), asking).detach();
     }
 
     /// Files are chosen by paths, which the torrent's detail lists. A magnet has none yet: it remembers the wish.
@@ -42,7 +42,7 @@ impl Control {
         let inbox = member.inbox;
         if member.storage.is_none() {
             let wishing = async move { reply.send(wish(&inbox, changes).await) };
-            inspect::spawn(format!("remember priorities of {torrent}"), wishing).detach();
+            inspect::spawn_for(torrent, format!("remember priorities of {torrent}"), wishing).detach();
             return;
         }
         let setting = async move {
@@ -55,7 +55,7 @@ impl Control {
             };
             reply.send(answer);
         };
-        inspect::spawn(format!("set priorities of {torrent}"), setting).detach();
+        inspect::spawn_for(torrent, format!("set priorities of {torrent}"), setting).detach();
     }
 }
 

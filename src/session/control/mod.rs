@@ -198,6 +198,7 @@ impl Control {
                 self.tell_input(torrent, input, reply);
             }
             Command::Detail(torrent) => self.detail(torrent, reply),
+            Command::Dump(kind) => reply.send(Ok(Answer::Dump(Box::new(inspect::dump(kind))))),
             Command::Shutdown => {}
         }
     }
@@ -317,7 +318,7 @@ impl Control {
             let _ = outcomes.send(Outcome::Removed(torrent)).await;
             reply.send(answer.map(|()| Answer::Done));
         };
-        inspect::spawn(format!("remove {torrent}"), leaving).detach();
+        inspect::spawn_for(torrent, format!("remove {torrent}"), leaving).detach();
     }
 
     fn owner_of_same_files(&self, torrent: TorrentId) -> Option<TorrentId> {

@@ -96,7 +96,8 @@ pub(in crate::session) fn start_fetch(shared: Shared, parts: FetchParts) -> (End
         found,
         ended: false,
     };
-    let task = inspect::spawn(format!("metadata of {name}"), driver.run(receiver));
+    let id = driver.fetch.id();
+    let task = inspect::spawn_for(id, format!("metadata of {name}"), driver.run(receiver));
     (Ends { inbox, rows, details, task }, finds)
 }
 

@@ -155,7 +155,8 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
         reads: BTreeMap::new(),
         stopped: false,
     };
-    let task = inspect::spawn(format!("owner of {name}"), driver.run(receiver));
+    let id = driver.torrent.id();
+    let task = inspect::spawn_for(id, format!("owner of {name}"), driver.run(receiver));
     Ends { inbox, rows, details, task }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::address::SocketAddress;
 use super::line::{Line, read_line};
-use super::{Question, Reply, SOCKET_NAME};
+use super::{DUMP_SOCKET_NAME, Question, Reply, SOCKET_NAME};
 use crate::contract::{Answer, Command, Refusal, Source};
 use crate::limits::{REMOTE_ANSWER_BYTES_MAX, REMOTE_ANSWER_WAIT, TORRENT_FETCH_WAIT};
 
@@ -74,9 +74,18 @@ pub struct Client {
 impl Client {
     /// Connects to the engine that runs on this state folder.
     pub async fn connect(state_dir: &Path) -> Result<Self, ClientError> {
+        Self::connect_to(state_dir, SOCKET_NAME).await
+    }
+
+    /// As [`Client::connect`], for one question of [`Command::Dump`]: it is answered also where the runtime is stuck.
+    pub async fn connect_for_dump(state_dir: &Path) -> Result<Self, ClientError> {
+        Self::connect_to(state_dir, DUMP_SOCKET_NAME).await
+    }
+
+    async fn connect_to(state_dir: &Path, name: &str) -> Result<Self, ClientError> {
         let state_dir = state_dir.to_owned();
         let patience = REMOTE_ANSWER_WAIT;
-        let connected = match SocketAddress::new(&state_dir, SOCKET_NAME) {
+        let connected = match SocketAddress::new(&state_dir, name) {
             Ok(address) => match timeout(patience, UnixStream::connect(address.path())).await {
                 Ok(connected) => connected,
                 Err(_elapsed) => return Err(ClientError::Silent { state_dir, waited: patience }),

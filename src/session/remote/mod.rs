@@ -6,6 +6,7 @@
 
 mod address;
 mod client;
+mod dumps;
 mod line;
 mod server;
 
@@ -14,10 +15,14 @@ use serde::{Deserialize, Serialize};
 use crate::contract::{Answer, Command, Refusal};
 
 pub use client::{Client, ClientError};
+pub use dumps::{DumpServer, serve_dumps};
 pub use server::{ServeError, Server, serve};
 
 /// The socket's name in the state folder.
 const SOCKET_NAME: &str = "unchoke.sock";
+
+/// That of the socket which gives dumps and needs no worker of the runtime for it.
+const DUMP_SOCKET_NAME: &str = "unchoke-dump.sock";
 
 /// A line of a client.
 #[derive(Debug, Serialize, Deserialize)]

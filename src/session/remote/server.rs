@@ -27,6 +27,12 @@ pub struct ServeError {
     error: io::Error,
 }
 
+impl ServeError {
+    pub(super) const fn new(path: PathBuf, error: io::Error) -> Self {
+        Self { path, error }
+    }
+}
+
 /// A socket that is served until this is dropped; its file goes with it.
 #[derive(Debug)]
 pub struct Server {
@@ -46,24 +52,28 @@ impl Drop for Server {
 /// there already is then a dead engine's and is replaced.
 pub fn serve(state_dir: &Path, handle: Handle) -> Result<Server, ServeError> {
     let path = state_dir.join(SOCKET_NAME);
-    let listener = bind(state_dir).map_err(|error| ServeError { path: path.clone(), error })?;
+    let listener = bind(state_dir, SOCKET_NAME).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        UnixListener::from_std(listener)
+    });
+    let listener = listener.map_err(|error| ServeError::new(path.clone(), error))?;
     let task = inspect::spawn("control socket: accept", accept(listener, handle));
     Ok(Server { path, task })
 }
 
 /// Binds under another name and renames once the mode is right, so that nobody finds it open to others.
-fn bind(state_dir: &Path) -> io::Result<UnixListener> {
-    let fresh_name = format!("{SOCKET_NAME}.{}", std::process::id());
+pub(super) fn bind(state_dir: &Path, name: &str) -> io::Result<std::os::unix::net::UnixListener> {
+    let fresh_name = format!("{name}.{}", std::process::id());
     let fresh_path = state_dir.join(&fresh_name);
     match std::fs::remove_file(&fresh_path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
     let address = SocketAddress::new(state_dir, &fresh_name)?;
-    let listener = UnixListener::bind(address.path())?;
+    let listener = std::os::unix::net::UnixListener::bind(address.path())?;
     let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(&fresh_path, owner_only)?;
-    std::fs::rename(&fresh_path, state_dir.join(SOCKET_NAME))?;
+    std::fs::rename(&fresh_path, state_dir.join(name))?;
     Ok(listener)
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::count;
-use crate::contract::{EventKind, Severity, Untrusted};
+use crate::contract::{EventKind, Severity, Stuck, StuckThing, TaskName, Untrusted};
 use crate::tui::format;
 
 /// The word for how much an event matters; detail has none, so that the others stand out.
@@ -73,5 +73,60 @@ pub fn event(kind: &EventKind, show: impl Fn(Outside<'_>) -> String) -> String {
         EventKind::SlowTurn { millis, input } => {
             format!("the engine took {millis} ms for one turn ({})", open(&Untrusted::new(input.as_str())))
         }
+        EventKind::Stuck(stuck) => self::stuck(stuck, show),
+        EventKind::Unstuck(stuck) => {
+            format!("goes on after {}: {}", span(stuck.lasted_ms), subject(&stuck.what, &show))
+        }
     }
+}
+
+/// What is stuck as a sentence: the name first, for where the rest is cut.
+pub fn stuck(stuck: &Stuck, show: impl Fn(Outside<'_>) -> String) -> String {
+    let Stuck { what, since_unix_ms, lasted_ms } = stuck;
+    let since = format!("{}, since {} UTC", span(*lasted_ms), format::time_of_day(since_unix_ms / 1000));
+    let subject = subject(what, &show);
+    let of_torrent = |task: &TaskName| task.torrent.map_or(String::new(), |id| format!(" for torrent {id}"));
+    match what {
+        StuckThing::Poll { task, waits_for } => {
+            let waits_for = waits_for.as_ref().map_or(String::new(), |lock| {
+                format!(", waiting for the lock \"{}\"", show(Outside::Named(&Untrusted::new(&**lock))))
+            });
+            format!(
+                "{subject} has held its thread for {since}{waits_for}; made at {}{}",
+                task.site,
+                of_torrent(task)
+            )
+        }
+        StuckThing::Hold { lock: _, site, holder, waiters } => {
+            let holder = holder.as_ref().map_or("a thread of nobody's".to_owned(), |task| {
+                format!("{}, made at {}{}", named(task, &show), task.site, of_torrent(task))
+            });
+            let waiters: Vec<_> = waiters.iter().map(|task| named(task, &show)).collect();
+            let waiters =
+                if waiters.is_empty() { String::new() } else { format!("; waiting: {}", waiters.join(", ")) };
+            format!("{subject} has been held for {since}, by {holder}{waiters}; lock made at {site}")
+        }
+        StuckThing::Full { queue: _, site, capacity } => {
+            format!("{subject} is full ({capacity}) and nobody has taken from it for {since}; made at {site}")
+        }
+    }
+}
+
+fn subject(what: &StuckThing, show: &impl Fn(Outside<'_>) -> String) -> String {
+    let quoted = |name: &str| show(Outside::Named(&Untrusted::new(name)));
+    match what {
+        StuckThing::Poll { task, .. } => named(task, show),
+        StuckThing::Hold { lock, .. } => format!("lock \"{}\"", quoted(lock)),
+        StuckThing::Full { queue, .. } => format!("queue \"{}\"", quoted(queue)),
+    }
+}
+
+/// A task by its name, which may hold that of a torrent or a peer.
+fn named(task: &TaskName, show: &impl Fn(Outside<'_>) -> String) -> String {
+    format!("task {} \"{}\"", task.id.0, show(Outside::Named(&Untrusted::new(&*task.name))))
+}
+
+/// A time of some seconds, to the tenth.
+fn span(millis: u64) -> String {
+    format!("{}.{} s", millis / 1000, millis % 1000 / 100)
 }

@@ -9,7 +9,7 @@ pub mod hints;
 mod keys;
 mod standing;
 
-pub use events::{Outside, event, severity};
+pub use events::{Outside, event, severity, stuck};
 pub use keys::{action, context};
 pub use standing::{cause, cause_word, count, facts};
 

@@ -67,7 +67,7 @@ fn tick(model: &mut Model, now: Duration) {
 fn tell(model: &mut Model, event: &Event) {
     let severity = event.kind.severity();
     let matters = match event.kind {
-        EventKind::Completed => true,
+        EventKind::Completed | EventKind::Stuck(_) => true,
         EventKind::Notice { .. } => severity >= Severity::Warning,
         _ => severity >= Severity::Error,
     };

@@ -1,0 +1,71 @@
+//! `unchoke dump`: tasks, locks and queues of a running program, for the one who is to find out why it does not go on.
+//!
+//! For people what is stuck comes first, then like things together, as in Go's `goroutine?debug=1`: a program with two
+//! thousand peers fits a screen, and the odd one out stands alone. Programs get every row. It is answered by a thread that
+//! needs no worker of the engine's runtime.
+
+mod groups;
+
+use std::path::Path;
+
+use super::args::{DumpArgs, DumpWhat};
+use super::output::Output;
+use super::{Exit, UsageError};
+use crate::contract::{Answer, Command, Dump, DumpKind};
+use crate::session::remote::Client;
+use crate::tui::text::{self, Outside};
+
+/// Runs the command.
+pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Result<Exit> {
+    let kind = kind(arguments)?;
+    let mut client = Client::connect_for_dump(state_dir).await?;
+    let dump = match client.request(Command::Dump(kind)).await? {
+        Answer::Dump(dump) => dump,
+        other => return Err(super::unexpected(&other)),
+    };
+    let mut output = Output::new();
+    if arguments.json {
+        output.json(&dump)?;
+    } else {
+        lines(&dump).iter().try_for_each(|line| output.line(line))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What is asked for; refused where it is not built. That is wrong usage whether an engine runs or not.
+fn kind(arguments: &DumpArgs) -> Result<DumpKind, UsageError> {
+    let not_built = |what: &str| {
+        Err(UsageError(format!(
+            "{what} is not built yet; `unchoke dump` shows tasks, locks and queues, also as --json"
+        )))
+    };
+    if arguments.pprof {
+        return not_built("dump --pprof");
+    }
+    match arguments.what {
+        DumpWhat::Tasks => Ok(DumpKind::Tasks),
+        DumpWhat::Locks => Ok(DumpKind::Locks),
+        DumpWhat::Queues => Ok(DumpKind::Queues),
+        DumpWhat::Waits => not_built("dump waits"),
+        DumpWhat::Torrents => not_built("dump torrents"),
+        DumpWhat::Recorder => not_built("dump recorder"),
+    }
+}
+
+/// The dump for people, safe to show.
+fn lines(dump: &Dump) -> Vec<String> {
+    let mut lines = match dump.stuck.len() {
+        0 => vec!["nothing is stuck".to_owned()],
+        count => vec![format!("STUCK: {count}")],
+    };
+    for stuck in &dump.stuck {
+        let said = text::stuck(stuck, |outside| match outside {
+            Outside::Peer(address) => address.to_string(),
+            Outside::Tracker(text) | Outside::Named(text) | Outside::Open(text) => text.shown(),
+        });
+        lines.push(format!("  {said}"));
+    }
+    lines.push(String::new());
+    lines.extend(groups::lines(&dump.rows));
+    lines
+}

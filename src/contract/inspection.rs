@@ -1,0 +1,255 @@
+//! What a program tells of its own tasks, locks and queues: plain values for dumps and screens.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::TorrentId;
+
+/// A task or thread in the life of the process; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskId(pub u64);
+
+/// What runs a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// Polled by the runtime.
+    Task,
+    /// A closure on the runtime's pool for blocking calls.
+    Blocking,
+    /// A thread of its own.
+    Thread,
+}
+
+/// How a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// Waits for something, or for its turn.
+    Waiting,
+    /// Is being polled, or is a closure that runs.
+    Running,
+    /// Ended by itself.
+    Finished,
+    /// Ended by a panic with this text.
+    Panicked(String),
+    /// Was dropped before it ended.
+    Aborted,
+}
+
+/// One task or thread.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskReport {
+    /// Its identity.
+    pub id: TaskId,
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// What runs it.
+    pub kind: TaskKind,
+    /// File and line that started it.
+    pub site: String,
+    /// The task that started it.
+    pub parent: Option<TaskId>,
+    /// The torrent it works for; `None`: for the whole program.
+    pub torrent: Option<TorrentId>,
+    /// Milliseconds since it was started.
+    pub age_ms: u64,
+    /// How often it was polled.
+    pub polls: u64,
+    /// Microseconds spent in polls that have ended.
+    pub busy_us: u64,
+    /// Milliseconds since the poll that is running began; `None`: none is.
+    pub poll_ms: Option<u64>,
+    /// How it stands.
+    pub state: TaskState,
+}
+
+/// One lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockReport {
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// File and line that made it.
+    pub site: String,
+    /// Whether it is held now.
+    pub held: bool,
+    /// The task that holds it; `None` where nobody does or a thread does that was not started here.
+    pub holder: Option<TaskId>,
+    /// Milliseconds that the watchdog has seen it held by one taking; `None` where it has not, or nobody holds it.
+    pub held_ms: Option<u64>,
+    /// The tasks that wait for it.
+    pub waiters: Vec<TaskId>,
+    /// How often it was taken.
+    pub acquisitions: u64,
+    /// How often a taker had to wait.
+    pub contended: u64,
+}
+
+/// Who takes from a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueKind {
+    /// One task.
+    Channel,
+    /// A pool of threads.
+    WorkQueue,
+}
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueReport {
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// File and line that made it.
+    pub site: String,
+    /// Who takes from it.
+    pub kind: QueueKind,
+    /// Items in it now.
+    pub depth: u64,
+    /// Items it can hold.
+    pub capacity: u64,
+    /// Items ever put in.
+    pub sends: u64,
+    /// How often a sender found it full.
+    pub full: u64,
+    /// The most items it ever held.
+    pub high_water: u64,
+    /// Milliseconds that the watchdog has seen it full and not served; `None` where it has not.
+    pub full_ms: Option<u64>,
+}
+
+/// A task or thread, as a report about something else names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskName {
+    /// Its identity.
+    pub id: TaskId,
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// File and line that started it.
+    pub site: String,
+    /// The torrent it works for; `None`: for the whole program.
+    pub torrent: Option<TorrentId>,
+}
+
+/// Something that has not gone on for longer than it may, and what is held up by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stuck {
+    /// What.
+    #[serde(flatten)]
+    pub what: StuckThing,
+    /// Since when, in milliseconds of the Unix epoch.
+    pub since_unix_ms: u64,
+    /// For how long, in milliseconds.
+    pub lasted_ms: u64,
+}
+
+/// What has not gone on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum StuckThing {
+    /// A task has not come back from one poll: the thread that polls it serves no other task.
+    Poll {
+        /// The task.
+        task: TaskName,
+        /// The lock that it waits for.
+        waits_for: Option<Cow<'static, str>>,
+    },
+    /// A lock has not been given back.
+    Hold {
+        /// The lock's name.
+        lock: Cow<'static, str>,
+        /// File and line that made the lock.
+        site: String,
+        /// Who holds it; `None`: a thread that was not started by `inspect`.
+        holder: Option<TaskName>,
+        /// Who waits for it.
+        waiters: Vec<TaskName>,
+    },
+    /// A queue is full, has turned a sender away, and nobody takes from it.
+    Full {
+        /// The queue's name.
+        queue: Cow<'static, str>,
+        /// File and line that made the queue.
+        site: String,
+        /// Items it can hold.
+        capacity: u64,
+    },
+}
+
+impl Stuck {
+    /// The torrent that is held up, where it is one.
+    pub fn torrent(&self) -> Option<TorrentId> {
+        match &self.what {
+            StuckThing::Poll { task, .. } => task.torrent,
+            StuckThing::Hold { holder, .. } => holder.as_ref()?.torrent,
+            StuckThing::Full { .. } => None,
+        }
+    }
+}
+
+/// What a dump is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DumpKind {
+    /// Tasks and threads.
+    Tasks,
+    /// Locks.
+    Locks,
+    /// Queues.
+    Queues,
+}
+
+/// A look at a running program from within.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dump {
+    /// Everything that is stuck, whatever the dump is of.
+    pub stuck: Vec<Stuck>,
+    /// What was asked for.
+    #[serde(flatten)]
+    pub rows: DumpRows,
+}
+
+/// The rows of a dump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DumpRows {
+    /// Those that run, oldest first, then the last ones that ended.
+    Tasks(Vec<TaskReport>),
+    /// Oldest first.
+    Locks(Vec<LockReport>),
+    /// Oldest first.
+    Queues(Vec<QueueReport>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Answer, Event, EventKind};
+    use crate::units::Time;
+
+    fn stuck() -> Stuck {
+        let task = TaskName {
+            id: TaskId(5),
+            name: "a".into(),
+            site: "b:1".into(),
+            torrent: Some(TorrentId([1; 20])),
+        };
+        let what = StuckThing::Poll { task, waits_for: Some("c".into()) };
+        Stuck { what, since_unix_ms: 6, lasted_ms: 7 }
+    }
+
+    #[test]
+    fn what_is_told_and_dumped_survives_the_socket() {
+        let event = Event { at: Time::ZERO, torrent: None, kind: EventKind::Stuck(stuck()) };
+        let text = serde_json::to_string(&event).unwrap();
+        assert!(text.contains(r#""event":"stuck","what":"poll","task":{"id":5"#), "{text}");
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        let dump = Dump { stuck: vec![stuck()], rows: DumpRows::Locks(Vec::new()) };
+        let text = serde_json::to_string(&Answer::Dump(Box::new(dump.clone()))).unwrap();
+        assert!(text.ends_with(r#""locks":[]}}"#), "{text}");
+        let Answer::Dump(read) = serde_json::from_str(&text).unwrap() else { panic!("{text}") };
+        assert_eq!(*read, dump);
+    }
+}

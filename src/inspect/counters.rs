@@ -1,0 +1,231 @@
+//! Counters of what tasks share: locks, queues and semaphores.
+//!
+//! The thing itself holds its entry and counts with relaxed atomics; whoever reads the registry sees each counter as it
+//! is, not all of them at one instant.
+
+use std::borrow::Cow;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+
+use super::mark::{Seen, millis_since};
+use super::registry::{LOCKS, Label, QUEUES, SEMAPHORES, current_task};
+use super::report::SemaphoreReport;
+use crate::contract::{LockReport, QueueKind, QueueReport, TaskId};
+
+/// Counters of a lock.
+#[derive(Debug)]
+pub(super) struct LockEntry {
+    pub(super) id: u64,
+    pub(super) label: Label,
+    /// The thread that holds it; 0: nobody.
+    pub(super) thread: AtomicU64,
+    /// The task that holds it; 0: nobody, or none of ours.
+    pub(super) task: AtomicU64,
+    pub(super) acquisitions: AtomicU64,
+    pub(super) contended: AtomicU64,
+    /// The tasks that wait for it.
+    waiters: Mutex<Vec<TaskId>>,
+    pub(super) seen: Seen,
+}
+
+impl LockEntry {
+    pub(super) fn register(name: Cow<'static, str>, site: &'static Location<'static>) -> Arc<Self> {
+        LOCKS.register(|id| Self {
+            id,
+            label: Label { name, site },
+            thread: AtomicU64::new(0),
+            task: AtomicU64::new(0),
+            acquisitions: AtomicU64::new(0),
+            contended: AtomicU64::new(0),
+            waiters: Mutex::new(Vec::new()),
+            seen: Seen::default(),
+        })
+    }
+
+    /// Runs what waits for the lock, the task counted among those who do.
+    pub(super) fn waited_for<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let Some(task) = current_task() else { return wait() };
+        self.waiters.lock().push(task);
+        let result = wait();
+        self.waiters.lock().retain(|waiter| *waiter != task);
+        result
+    }
+
+    pub(super) fn waiters(&self) -> Vec<TaskId> {
+        self.waiters.lock().clone()
+    }
+
+    /// What stays the same while one holder has it; `None`: nobody does.
+    pub(super) fn hold(&self) -> Option<u64> {
+        (self.thread.load(Relaxed) != 0).then(|| self.acquisitions.load(Relaxed))
+    }
+
+    /// The task that holds it.
+    pub(super) fn holder(&self) -> Option<TaskId> {
+        let task = self.task.load(Relaxed);
+        (task != 0).then_some(TaskId(task))
+    }
+
+    pub(super) fn report(&self) -> LockReport {
+        LockReport {
+            name: self.label.name.clone(),
+            site: self.label.site(),
+            held: self.thread.load(Relaxed) != 0,
+            holder: self.holder(),
+            held_ms: self.seen.since(self.hold()).map(millis_since),
+            waiters: self.waiters(),
+            acquisitions: self.acquisitions.load(Relaxed),
+            contended: self.contended.load(Relaxed),
+        }
+    }
+}
+
+impl Drop for LockEntry {
+    fn drop(&mut self) {
+        LOCKS.remove(self.id);
+    }
+}
+
+/// Counters of a queue.
+#[derive(Debug)]
+pub(super) struct QueueEntry {
+    pub(super) id: u64,
+    pub(super) label: Label,
+    kind: QueueKind,
+    pub(super) capacity: u64,
+    sends: AtomicU64,
+    receives: AtomicU64,
+    full: AtomicU64,
+    high_water: AtomicU64,
+    /// A sender has found no room since something was last taken out.
+    refused: AtomicBool,
+    /// Nobody will take anything out any more.
+    abandoned: AtomicBool,
+    pub(super) seen: Seen,
+}
+
+impl QueueEntry {
+    pub(super) fn register(
+        name: Cow<'static, str>,
+        site: &'static Location<'static>,
+        kind: QueueKind,
+        capacity: usize,
+    ) -> Arc<Self> {
+        QUEUES.register(|id| Self {
+            id,
+            label: Label { name, site },
+            kind,
+            capacity: capacity as u64,
+            sends: AtomicU64::new(0),
+            receives: AtomicU64::new(0),
+            full: AtomicU64::new(0),
+            high_water: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
+            seen: Seen::default(),
+        })
+    }
+
+    /// Counts an item that is about to go in: before it does, so that depth is never below zero.
+    pub(super) fn sent(&self) {
+        let sends = self.sends.fetch_add(1, Relaxed) + 1;
+        self.high_water.fetch_max(sends.saturating_sub(self.receives.load(Relaxed)), Relaxed);
+    }
+
+    /// Counts items that came out.
+    pub(super) fn received(&self, items: usize) {
+        self.receives.fetch_add(items as u64, Relaxed);
+        if items > 0 && self.refused.load(Relaxed) {
+            self.refused.store(false, Relaxed);
+        }
+    }
+
+    /// Counts a sender that found no room.
+    pub(super) fn found_full(&self) {
+        self.full.fetch_add(1, Relaxed);
+        self.refused.store(true, Relaxed);
+    }
+
+    /// The one who takes out is gone.
+    pub(super) fn abandon(&self) {
+        self.abandoned.store(true, Relaxed);
+    }
+
+    /// What stays the same while it turns senders away and nobody takes from it; `None`: that is not so.
+    pub(super) fn jam(&self) -> Option<u64> {
+        let receives = self.receives.load(Relaxed);
+        let is_full = self.sends.load(Relaxed).saturating_sub(receives) >= self.capacity;
+        let is_jammed = is_full && self.refused.load(Relaxed) && !self.abandoned.load(Relaxed);
+        is_jammed.then_some(receives)
+    }
+
+    pub(super) fn report(&self) -> QueueReport {
+        let receives = self.receives.load(Relaxed);
+        let sends = self.sends.load(Relaxed);
+        QueueReport {
+            name: self.label.name.clone(),
+            site: self.label.site(),
+            kind: self.kind,
+            depth: sends.saturating_sub(receives),
+            capacity: self.capacity,
+            sends,
+            full: self.full.load(Relaxed),
+            high_water: self.high_water.load(Relaxed),
+            full_ms: self.seen.since(self.jam()).map(millis_since),
+        }
+    }
+}
+
+impl Drop for QueueEntry {
+    fn drop(&mut self) {
+        QUEUES.remove(self.id);
+    }
+}
+
+/// Counters of a semaphore.
+#[derive(Debug)]
+pub(super) struct SemaphoreEntry {
+    id: u64,
+    label: Label,
+    permits: u64,
+    pub(super) taken: AtomicU64,
+    pub(super) acquisitions: AtomicU64,
+    pub(super) contended: AtomicU64,
+}
+
+impl SemaphoreEntry {
+    pub(super) fn register(
+        name: Cow<'static, str>,
+        site: &'static Location<'static>,
+        permits: usize,
+    ) -> Arc<Self> {
+        SEMAPHORES.register(|id| Self {
+            id,
+            label: Label { name, site },
+            permits: permits as u64,
+            taken: AtomicU64::new(0),
+            acquisitions: AtomicU64::new(0),
+            contended: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn report(&self) -> SemaphoreReport {
+        SemaphoreReport {
+            name: self.label.name.clone(),
+            site: self.label.site(),
+            permits: self.permits,
+            taken: self.taken.load(Relaxed),
+            acquisitions: self.acquisitions.load(Relaxed),
+            contended: self.contended.load(Relaxed),
+        }
+    }
+}
+
+impl Drop for SemaphoreEntry {
+    fn drop(&mut self) {
+        SEMAPHORES.remove(self.id);
+    }
+}
