@@ -15,21 +15,21 @@ use crate::engine::io::{Effect, HashOutcome, Input, NewConnection};
 use crate::limits;
 use crate::units::{ConnectionId, Time};
 
-/// How long a tracker takes to answer.
-const TRACKER_ANSWER: Duration = Duration::from_millis(80);
-/// How long a call to nobody takes to fail.
-const REFUSED: Duration = Duration::from_millis(300);
-
 impl World {
     /// Does what an engine wants done.
     pub(super) fn perform(&mut self, id: NodeId, effect: Effect) {
         match effect {
-            Effect::Connect { address } => self.call(id, self.node_at(address), address),
+            Effect::Connect { address } => {
+                let now = self.now;
+                if let Some(node) = self.engine_mut(id) {
+                    node.calls.push((now, address));
+                }
+                self.call(id, self.node_at(address), address);
+            }
             Effect::Send { connection, message } => {
-                if matches!(message, Message::Request(_))
-                    && let Some(node) = self.engine_mut(id)
-                {
-                    node.requests_sent += 1;
+                if let Some(node) = self.engine_mut(id) {
+                    node.requests_sent += u64::from(matches!(message, Message::Request(_)));
+                    node.rejects_sent += u64::from(matches!(message, Message::Reject(_)));
                 }
                 self.send(id, connection, message);
             }
@@ -48,11 +48,11 @@ impl World {
             }
             Effect::Announce { tracker, url: _, request: _ } => {
                 let result = self.tracker_answer(id);
-                self.input_after(TRACKER_ANSWER, id, Input::Announced { tracker, result });
+                self.input_after(self.tracker_takes, id, Input::Announced { tracker, result });
             }
             Effect::Scrape { tracker, url: _, info_hash: _ } => {
                 let result = Err(TrackerError::Refused { reason: "no scrapes".to_owned(), retry: None });
-                self.input_after(TRACKER_ANSWER, id, Input::Scraped { tracker, result });
+                self.input_after(self.tracker_takes, id, Input::Scraped { tracker, result });
             }
             Effect::WantGrant { up, down } => self.want_grant(id, up, down),
             Effect::AnswerRead { reader, result } => {
@@ -80,7 +80,7 @@ impl World {
         for action in actions {
             match action {
                 Action::Send(connection, message) => self.send(id, connection, message),
-                Action::Close(connection) => self.hang_up(id, connection, "closed by the peer"),
+                Action::Close(connection) => self.close_when_sent(id, connection),
                 Action::Wake(at) => self.events.push(at, Happening::Wake { node: id }),
                 Action::Complain(what) => self.fail(id, format!("an engine {what}")),
             }
@@ -172,7 +172,7 @@ impl World {
     fn call(&mut self, caller: NodeId, called: Option<NodeId>, address: std::net::SocketAddr) {
         let reason = "nobody there".to_owned();
         let Some(called) = called.filter(|called| !self.is_apart(caller) && !self.is_apart(*called)) else {
-            self.input_after(REFUSED, caller, Input::ConnectFailed { address, reason });
+            self.input_after(self.refusal_takes, caller, Input::ConnectFailed { address, reason });
             return;
         };
         let epoch = self.engine(caller).map_or(0, |node| node.epoch);
@@ -241,7 +241,12 @@ impl World {
     pub(super) fn pump(&mut self, from: NodeId, connection: ConnectionId) {
         let Some(link) = self.links.get_mut(&connection) else { return };
         let to = link.peer_of(from);
-        let Some(departure) = link.depart(self.now, from, &mut self.rng) else { return };
+        let Some(departure) = link.depart(self.now, from, &mut self.rng) else {
+            if let Some(at) = link.closes_at(from) {
+                self.events.push(at.max(self.now), Happening::HangUp { connection, from });
+            }
+            return;
+        };
         self.events.push(departure.free_at, Happening::WireFree { connection, from });
         let delivery =
             Happening::Delivery { connection, to, messages: departure.messages, bytes: departure.bytes };
@@ -249,6 +254,17 @@ impl World {
         if departure.payload_bytes > 0 {
             let payload_bytes = departure.payload_bytes;
             self.input_after(Duration::ZERO, from, Input::Sent { connection, payload_bytes });
+        }
+    }
+
+    /// A puppet closes: it hears nothing more, and what it has said still arrives.
+    fn close_when_sent(&mut self, from: NodeId, connection: ConnectionId) {
+        if let Participant::Puppet(puppet) = &mut self.nodes[from.0] {
+            puppet.closed(connection);
+        }
+        if let Some(link) = self.links.get_mut(&connection) {
+            link.close_when_sent(from);
+            self.pump(from, connection);
         }
     }
 

@@ -1,6 +1,7 @@
 //! A participant that is the engine: a torrent's owner, its disk and its share of a budget.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -21,6 +22,8 @@ const EVENTS_KEPT: usize = 10_000;
 pub struct EngineOptions {
     /// Pieces whose right bytes are on disk; `None`: all.
     pub on_disk: Option<Vec<PieceIndex>>,
+    /// Those of them whose bytes are wrong.
+    pub wrong: Vec<PieceIndex>,
     /// Whether a record vouches for them.
     pub recorded: bool,
     /// How they are believed.
@@ -67,7 +70,7 @@ pub struct EngineNode {
     pub(super) grants_planned: bool,
     /// A request has been missing since then.
     pub(super) missed_since: Option<Time>,
-    /// When it last might have begun to miss one: the start, a resume, a heal.
+    /// What it told front ends.
     pub(super) events: Vec<EventKind>,
     pub(super) answers: BTreeMap<ReaderId, Vec<Result<Bytes, ReadError>>>,
     /// It said its goodbyes.
@@ -76,6 +79,9 @@ pub struct EngineNode {
     pub(super) first: Option<Input>,
     /// Requests it sent, for tests that count them.
     pub(super) requests_sent: u64,
+    pub(super) rejects_sent: u64,
+    /// Whom it called, and when.
+    pub(super) calls: Vec<(Time, SocketAddr)>,
 }
 
 impl EngineNode {
@@ -90,6 +96,7 @@ impl EngineNode {
         let count = payload.info.piece_count();
         let there = options.on_disk.clone().unwrap_or_else(|| (0..count).map(PieceIndex).collect());
         there.iter().for_each(|piece| disk.put_right(*piece));
+        options.wrong.iter().for_each(|piece| disk.corrupt(*piece));
         let mut record = options.record.clone();
         if options.recorded {
             let mut have = vec![0u8; count.div_ceil(8) as usize];
@@ -136,6 +143,8 @@ impl EngineNode {
             stopped: false,
             first,
             requests_sent: 0,
+            rejects_sent: 0,
+            calls: Vec::new(),
         }
     }
 
@@ -208,6 +217,11 @@ impl EngineNode {
     /// How many requests it has sent.
     pub fn requests_sent(&self) -> u64 {
         self.requests_sent
+    }
+
+    /// Whom it called, and when, over all its runs.
+    pub fn calls(&self) -> &[(Time, SocketAddr)] {
+        &self.calls
     }
 
     /// Whether it has ended.

@@ -20,6 +20,8 @@ pub(super) enum Happening {
     Delivery { connection: ConnectionId, to: NodeId, messages: Vec<Message>, bytes: u64 },
     /// What one end sent has left it: it may send on.
     WireFree { connection: ConnectionId, from: NodeId },
+    /// One end closes, for all it had to say has arrived.
+    HangUp { connection: ConnectionId, from: NodeId },
     /// A call comes through at the called end, and then at the caller's.
     CallArrives { caller: NodeId, called: NodeId, epoch: u32 },
     /// A disk job of an engine is done.

@@ -81,8 +81,10 @@ pub struct Manners {
     pub reads: bool,
     /// What it sends unasked.
     pub flood: Option<Flood>,
-    /// Hangs up after so many blocks.
+    /// Hangs up after so many blocks, once they have left.
     pub closes_after_blocks: Option<u32>,
+    /// Whether it gives up what is cancelled; else it sends that too.
+    pub heeds_cancels: bool,
 }
 
 impl Manners {
@@ -97,6 +99,7 @@ impl Manners {
             reads: true,
             flood: None,
             closes_after_blocks: None,
+            heeds_cancels: true,
         }
     }
 

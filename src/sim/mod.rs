@@ -12,6 +12,7 @@ mod disk;
 mod effects;
 mod engine_node;
 mod events;
+mod hands;
 mod manners;
 mod network;
 mod payload;

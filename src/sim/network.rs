@@ -46,6 +46,8 @@ pub(super) struct Link {
     lanes: [Lane; 2],
     /// Cut, without either end being told.
     pub(super) cut: bool,
+    /// This end closes when everything that it has said has left.
+    closing: Option<NodeId>,
 }
 
 /// One direction.
@@ -76,7 +78,7 @@ pub(super) struct Departure {
 
 impl Link {
     pub(super) fn new(ends: [NodeId; 2], quality: LinkQuality) -> Self {
-        Self { quality, ends, lanes: [Lane::default(), Lane::default()], cut: false }
+        Self { quality, ends, lanes: [Lane::default(), Lane::default()], cut: false, closing: None }
     }
 
     /// The other end.
@@ -101,6 +103,18 @@ impl Link {
     pub(super) fn waiting(&self, from: NodeId) -> usize {
         let index = usize::from(self.ends[0] != from);
         self.lanes[index].control.len() + self.lanes[index].blocks.len()
+    }
+
+    /// One end says nothing more, and closes when the rest has left.
+    pub(super) fn close_when_sent(&mut self, from: NodeId) {
+        self.closing = Some(from);
+    }
+
+    /// When an end that closes has sent everything: when the last of it arrives.
+    pub(super) fn closes_at(&self, from: NodeId) -> Option<Time> {
+        let lane = &self.lanes[usize::from(self.ends[0] != from)];
+        let sent = lane.control.is_empty() && lane.blocks.is_empty() && !lane.busy;
+        (self.closing == Some(from) && sent).then_some(lane.arrives_at)
     }
 
     /// One end begins or ceases to read; gives what waited for it.

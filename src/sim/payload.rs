@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
-use crate::metainfo::{self, Info};
+use crate::metainfo::{self, Info, Kind, create};
 use crate::units::PieceIndex;
 
 /// What a torrent of the world looks like.
@@ -66,6 +66,19 @@ impl Payload {
         torrent.extend(hashes);
         torrent.extend(b"ee");
         let info = metainfo::parse(Bytes::from(torrent)).expect("a shape makes a valid torrent").info;
+        Self { info, bytes: bytes.into() }
+    }
+
+    /// A hybrid torrent of one file (BEP 52).
+    ///
+    /// # Panics
+    /// Where the piece length is none, which is a mistake of whoever chose it.
+    pub fn hybrid(bytes: u32, piece_length: u32) -> Self {
+        let mut rng = fastrand::Rng::with_seed(u64::from(bytes));
+        let bytes: Vec<u8> = (0..bytes).map(|_| rng.u8(..)).collect();
+        let torrent = create::from_memory("sim", piece_length, &[("sim", &bytes)], Kind::Hybrid);
+        let torrent = torrent.expect("one file in legal pieces makes a torrent");
+        let info = metainfo::parse(Bytes::from(torrent)).expect("what we make is valid").info;
         Self { info, bytes: bytes.into() }
     }
 

@@ -141,6 +141,21 @@ impl Puppet {
         self.talks.remove(&connection);
     }
 
+    /// It says something on all its connections, whatever its manners are.
+    pub(super) fn say(&mut self, now: Time, messages: &[Message]) -> Vec<Action> {
+        for talk in self.talks.values_mut() {
+            for message in messages {
+                match message {
+                    Message::Choke => (talk.choking, talk.choked_at) = (true, Some(now)),
+                    Message::Unchoke => talk.choking = false,
+                    _ => {}
+                }
+            }
+        }
+        let each = |&id: &ConnectionId| messages.iter().map(move |message| Action::Send(id, message.clone()));
+        self.talks.keys().flat_map(each).collect()
+    }
+
     /// It gets a piece and tells everybody.
     pub(super) fn get_piece(&mut self, piece: PieceIndex) -> Vec<Action> {
         self.have.insert(piece);
@@ -249,7 +264,7 @@ impl Puppet {
 
     fn cancel(&mut self, now: Time, id: ConnectionId, request: BlockRequest, actions: &mut Vec<Action>) {
         self.cancelled.push((now, request));
-        let Some(talk) = self.talks.get_mut(&id) else { return };
+        let Some(talk) = self.talks.get_mut(&id).filter(|_| self.manners.heeds_cancels) else { return };
         let before = talk.waiting.len();
         talk.waiting.retain(|waiting| *waiting != request);
         if talk.fast && talk.waiting.len() < before {

@@ -399,6 +399,7 @@ fn draw_manners(rng: &mut fastrand::Rng, world: &World) -> Manners {
         reads: rng.u8(0..6) > 0,
         flood,
         closes_after_blocks: (rng.u8(0..5) == 0).then(|| rng.u32(1..20)),
+        heeds_cancels: true,
     }
 }
 
