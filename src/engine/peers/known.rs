@@ -43,9 +43,11 @@ pub(in crate::engine) struct KnownPeers {
 }
 
 impl KnownPeers {
-    /// Addresses became known; unusable ones and those beyond the bound are left out.
+    /// Addresses became known; unusable ones are left out. In a full book those that failed make room, so that a swarm of
+    /// dead addresses does not keep the living out.
     pub(in crate::engine) fn found(&mut self, now: Time, source: PeerSource, addresses: &[SocketAddr]) {
         self.due = None;
+        let mut failed = None;
         for &address in addresses {
             if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() {
                 continue;
@@ -57,17 +59,34 @@ impl KnownPeers {
                         *at = now;
                     }
                 }
-            } else if self.peers.len() < limits::KNOWN_PEERS_MAX {
-                self.peers
-                    .insert(address, Known { source, fails: 0, seed: false, standing: Standing::Idle(now) });
+                continue;
             }
+            if self.peers.len() >= limits::KNOWN_PEERS_MAX {
+                let Some(old) = failed.get_or_insert_with(|| self.failed_ones()).pop() else { continue };
+                self.peers.remove(&old);
+            }
+            let new = Known { source, fails: 0, seed: false, standing: Standing::Idle(now) };
+            self.peers.insert(address, new);
         }
+    }
+
+    /// Addresses that failed and wait for another try, those named by a person aside.
+    fn failed_ones(&self) -> Vec<SocketAddr> {
+        let waits = |known: &Known| known.fails > 0 && matches!(known.standing, Standing::Idle(_));
+        let given_up =
+            self.peers.iter().filter(|(_, known)| waits(known) && known.source != PeerSource::Manual);
+        given_up.map(|(&address, _)| address).collect()
     }
 
     /// How many are known that may ever be called.
     pub(in crate::engine) fn count(&self) -> u32 {
         let others = self.peers.values().filter(|known| known.standing != Standing::Never).count();
         u32::try_from(others).unwrap_or(u32::MAX)
+    }
+
+    /// Whether `test` holds for an address that may be called.
+    pub(in crate::engine) fn any(&self, test: impl Fn(SocketAddr) -> bool) -> bool {
+        self.peers.iter().any(|(address, known)| known.standing != Standing::Never && test(*address))
     }
 
     /// How many are being called.
@@ -226,9 +245,12 @@ impl KnownPeers {
     fn back_off(&mut self, now: Time, address: SocketAddr) {
         self.due = None;
         let Some(known) = self.peers.get_mut(&address) else { return };
+        if known.standing == Standing::Never {
+            return;
+        }
         known.fails += 1;
         let by_hand = known.source == PeerSource::Manual;
-        if known.fails > limits::CONNECT_FAILS_MAX && !by_hand {
+        if known.fails >= limits::CONNECT_FAILS_MAX && !by_hand {
             self.peers.remove(&address);
             return;
         }
