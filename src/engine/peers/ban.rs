@@ -61,6 +61,10 @@ impl Bans {
         self.banned.contains(&BannedPeer::of(address))
     }
 
+    pub(in crate::engine) fn is_empty(&self) -> bool {
+        self.banned.is_empty()
+    }
+
     pub(in crate::engine) fn list(&self) -> Vec<BannedPeer> {
         self.banned.iter().copied().collect()
     }
@@ -112,7 +116,9 @@ impl Bans {
         self.ban(liars)
     }
 
-    fn ban(&mut self, addresses: BTreeSet<SocketAddr>) -> Vec<SocketAddr> {
+    /// Gives those that were not banned before: of one liar's pieces several may fail after each other.
+    fn ban(&mut self, mut addresses: BTreeSet<SocketAddr>) -> Vec<SocketAddr> {
+        addresses.retain(|address| !self.is_banned(*address));
         for address in &addresses {
             if self.banned.len() < limits::BANNED_PEERS_MAX {
                 self.banned.insert(BannedPeer::of(*address));

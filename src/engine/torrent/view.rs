@@ -7,8 +7,8 @@ use super::Torrent;
 use super::lifecycle::Phase;
 use super::pieces::{Reach, RunCache};
 use crate::contract::{
-    FileRow, LogLine, PeerCounts, PieceCounts, PieceRuns, TorrentDetail, TorrentRow, TorrentState, Untrusted,
-    WebseedCounts,
+    FileRow, LogLine, PeerCounts, PeerRow, PieceCounts, PieceRuns, TorrentDetail, TorrentRow, TorrentState,
+    Untrusted, WebseedCounts,
 };
 use crate::engine::bits::Bits;
 use crate::limits::BLOCK_BYTES;
@@ -86,8 +86,13 @@ impl Torrent {
     fn download_cause(&self) -> Option<&'static str> {
         let mut peers = self.connections.values().peekable();
         if peers.peek().is_none() {
-            let known = self.known.count() > 0;
-            return Some(if known { "no_peer_reachable" } else { "no_peers_known" });
+            return Some(if self.known.any(|address| !self.bans.is_banned(address)) {
+                "no_peer_reachable"
+            } else if self.bans.is_empty() {
+                "no_peers_known"
+            } else {
+                "all_peers_banned"
+            });
         }
         if self.allowance.down_bytes.is_some() && self.allowance.down_bytes < Some(u64::from(BLOCK_BYTES)) {
             return Some("rate_limit");
@@ -111,8 +116,6 @@ impl Torrent {
     /// All of it.
     pub fn detail(&mut self, now: Time, row: Arc<TorrentRow>, extras: DetailExtras) -> TorrentDetail {
         let runs = self.piece_runs();
-        let optimistic = self.choker.optimistic();
-        let peers = self.connections.values().map(|peer| peer.row(now, optimistic == Some(peer.id)));
         TorrentDetail {
             row,
             piece_length: self.info.piece_length,
@@ -121,12 +124,18 @@ impl Torrent {
             private: self.info.private,
             order: self.order,
             files: self.file_rows(),
-            peers: peers.collect(),
+            peers: self.peer_rows(now),
             trackers: self.trackers.rows(now),
             runs,
             rarest_availability: self.pieces.rarest(),
             log: extras.log,
         }
+    }
+
+    /// Its connections.
+    pub fn peer_rows(&self, now: Time) -> Vec<PeerRow> {
+        let optimistic = self.choker.optimistic();
+        self.connections.values().map(|peer| peer.row(now, optimistic == Some(peer.id))).collect()
     }
 
     fn file_rows(&self) -> Vec<FileRow> {
