@@ -12,6 +12,8 @@ mod disk;
 mod effects;
 mod engine_node;
 mod events;
+#[cfg(test)]
+mod faults;
 mod hands;
 mod manners;
 mod network;
