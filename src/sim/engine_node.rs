@@ -22,7 +22,7 @@ const EVENTS_KEPT: usize = 10_000;
 pub struct EngineOptions {
     /// Pieces whose right bytes are on disk; `None`: all.
     pub on_disk: Option<Vec<PieceIndex>>,
-    /// Those of them whose bytes are wrong.
+    /// Pieces that a record or the user claims wrongly: those of them on disk have a wrong byte.
     pub wrong: Vec<PieceIndex>,
     /// Whether a record vouches for them.
     pub recorded: bool,
@@ -96,7 +96,13 @@ impl EngineNode {
         let count = payload.info.piece_count();
         let there = options.on_disk.clone().unwrap_or_else(|| (0..count).map(PieceIndex).collect());
         there.iter().for_each(|piece| disk.put_right(*piece));
-        options.wrong.iter().for_each(|piece| disk.corrupt(*piece));
+        for piece in &options.wrong {
+            if there.contains(piece) {
+                disk.corrupt(*piece);
+            } else {
+                disk.lose(*piece);
+            }
+        }
         let mut record = options.record.clone();
         if options.recorded {
             let mut have = vec![0u8; count.div_ceil(8) as usize];
@@ -222,6 +228,11 @@ impl EngineNode {
     /// Whom it called, and when, over all its runs.
     pub fn calls(&self) -> &[(Time, SocketAddr)] {
         &self.calls
+    }
+
+    /// How many rejects it has sent.
+    pub fn rejects_sent(&self) -> u64 {
+        self.rejects_sent
     }
 
     /// Whether it has ended.

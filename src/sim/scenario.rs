@@ -1,5 +1,6 @@
 //! Whole scenarios drawn from a seed: a time of faults, then everything heals and every download must end.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::checks::Failure;
@@ -38,7 +39,7 @@ pub struct Outcome {
 /// # Errors
 /// The first rule that was broken, with the seed that replays it.
 pub fn run(seed: u64) -> Result<Outcome, Failure> {
-    let mut scenario = Scenario::draw(seed);
+    let mut scenario = Scenario::draw(seed, 1..=4);
     scenario.trouble()?;
     scenario.heal()?;
     scenario.stop()?;
@@ -48,6 +49,21 @@ pub fn run(seed: u64) -> Result<Outcome, Failure> {
         steps: world.steps(),
         digest: world.digest(),
     })
+}
+
+/// Draws a scenario with one engine that downloads, and does many things to it within little time.
+///
+/// # Errors
+/// The first rule that was broken, with the seed that replays it.
+pub fn run_dense(seed: u64, operations: u32) -> Result<(), Failure> {
+    let mut scenario = Scenario::draw(seed, 1..=1);
+    for _ in 0..operations {
+        let pause = Duration::from_micros(scenario.rng.u64(..4_000));
+        scenario.world.run(pause)?;
+        scenario.do_something();
+    }
+    scenario.heal()?;
+    scenario.stop()
 }
 
 /// A scenario under way.
@@ -62,7 +78,7 @@ struct Scenario {
 }
 
 impl Scenario {
-    fn draw(seed: u64) -> Self {
+    fn draw(seed: u64, leechers: RangeInclusive<usize>) -> Self {
         // A stream of its own, so that what the world draws does not shift what the scenario draws.
         let mut rng = fastrand::Rng::with_seed(seed ^ 0x5ce7_a210);
         let mut world = World::new(seed, &draw_shape(&mut rng));
@@ -72,7 +88,7 @@ impl Scenario {
         let tracker = rng.bool();
         let seed =
             world.add_engine(EngineOptions { tracker, fast: rng.u8(..4) > 0, ..EngineOptions::seed() });
-        let leechers = (0..rng.usize(1..=4)).map(|_| {
+        let leechers = (0..rng.usize(leechers)).map(|_| {
             let options = draw_leecher(&mut rng, &world, tracker);
             world.add_engine(options)
         });

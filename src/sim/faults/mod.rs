@@ -2,9 +2,14 @@
 //! seen is asserted. The checkers of the world watch all the while.
 
 mod corrupt;
+mod life;
+mod lone;
 mod peers;
+mod priority;
 mod protocol;
+mod scale;
 mod swarm;
+mod trust;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -239,7 +239,7 @@ fn fault_21_a_peer_that_asks_for_thousands_of_blocks_and_reads_none_costs_bounde
     let peer = world.detail(seed).peers[0].clone();
     assert!(peer.requests_in <= limits::UPLOAD_QUEUE_MAX as u32, "{}", peer.requests_in);
     assert!(peer.requests_in > limits::UPLOAD_QUEUE_MAX as u32 / 2, "{}", peer.requests_in);
-    let rejected = world.node(seed).rejects_sent;
+    let rejected = world.node(seed).rejects_sent();
     assert!(rejected >= 10_000 - limits::UPLOAD_QUEUE_MAX as u64 - 200, "{rejected}");
     let sent = world.row(seed).uploaded_bytes + world.waiting_bytes(greedy);
     let most = limits::UPLOAD_UNSENT_BYTES_MAX + u64::from(limits::UPLOAD_READ_BYTES_MAX) + (1 << 20);
