@@ -85,6 +85,7 @@ pub(super) fn add_requests(words: &[String], options: &EngineOptions) -> anyhow:
             save_dir: None,
             priorities: priority_changes(&files),
             start: StartState::Running,
+            order: options.order.change(),
             peers: options.peer.clone(),
             trackers: options.tracker.clone(),
         }

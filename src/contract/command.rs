@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::OrderChange;
 use super::snapshot::{EngineStatus, Priority, TorrentDetail, TorrentRow};
 use super::untrusted::Untrusted;
 use crate::units::{FileIndex, Rate, Time, TorrentId};
@@ -35,6 +36,13 @@ pub enum Command {
         torrent: TorrentId,
         /// The changes, in order.
         changes: Vec<PriorityChange>,
+    },
+    /// Sets in which order pieces are fetched; of a magnet too, whose torrent will have it.
+    SetOrder {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// What of it changes.
+        order: OrderChange,
     },
     /// Hashes everything on disk again.
     Recheck(TorrentId),
@@ -110,6 +118,9 @@ pub struct AddRequest {
     pub priorities: Vec<PriorityChange>,
     /// Whether it starts at once.
     pub start: StartState,
+    /// In which order pieces are fetched, where that is not to stay as it is.
+    #[serde(default)]
+    pub order: OrderChange,
     /// Peers known by hand.
     pub peers: Vec<SocketAddr>,
     /// Trackers beyond the torrent's own, as tiers of their own.

@@ -18,7 +18,7 @@ pub use command::{
 };
 pub use event::{Event, EventKind, Severity};
 pub use glob::choose as choose_files;
-pub use policy::{Assume, CheckPolicy, DownloadOrder, FirstLast, PieceSequence, StoreTrust};
+pub use policy::{Assume, CheckPolicy, DownloadOrder, FirstLast, OrderChange, PieceSequence, StoreTrust};
 pub use runs::{Blocked, PieceLevel, PieceRun, PieceRuns};
 pub use snapshot::{
     Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource, PieceCounts,

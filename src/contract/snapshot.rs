@@ -64,6 +64,8 @@ pub struct TorrentRow {
     pub wanted_bytes: u64,
     /// Bytes of all files, pad files aside.
     pub total_bytes: u64,
+    /// In which order its pieces are fetched.
+    pub order: DownloadOrder,
     /// Payload bytes per second in.
     pub down_bps: Rate,
     /// Payload bytes per second out.
@@ -217,8 +219,6 @@ pub struct TorrentDetail {
     pub comment: Option<Untrusted>,
     /// Trackers only (BEP 27).
     pub private: bool,
-    /// In which order its pieces are fetched.
-    pub order: DownloadOrder,
     /// Its files, pad files aside.
     pub files: Vec<FileRow>,
     /// Its connections.

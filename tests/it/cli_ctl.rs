@@ -98,6 +98,7 @@ fn row(last_byte: u8) -> Arc<TorrentRow> {
         name: Untrusted::new("a\u{1b}[2Jb"),
         state: TorrentState::Downloading,
         cause: None,
+        order: DownloadOrder::default(),
         done_bytes: 10,
         wanted_bytes: 20,
         total_bytes: 30,
@@ -134,7 +135,6 @@ fn detail() -> TorrentDetail {
         files: vec![file(0, "t/a.bin"), file(1, "t/b.bin"), file(2, "t/sub/c.nfo")],
         peers: Vec::new(),
         trackers: Vec::new(),
-        order: DownloadOrder::default(),
         runs: [PieceRun {
             start: PieceIndex(0),
             length: 4,
@@ -170,7 +170,8 @@ fn programs_get_the_stable_keys() {
     assert_eq!(files[1], expected);
     let runs = engine.json(&format!("pieces {}", first()));
     let expected = json!([{"start": 0, "length": 4, "priority": "normal", "have": false, "partial": false,
-                           "checking": false, "unknown": false, "requested": false, "blocked": null}]);
+                           "checking": false, "unknown": false, "unverified": false, "requested": false,
+                           "blocked": null}]);
     assert_eq!(runs, expected);
     assert_eq!(engine.json(&format!("peers {}", first())), json!([]));
     assert_eq!(engine.json(&format!("trackers {}", first())), json!([]));
@@ -223,6 +224,20 @@ fn one_limit_is_set_and_the_other_kept() {
     assert_eq!(engine.json("limit"), json!({"down_bps": 500, "up_bps": null}));
     assert_eq!(engine.json("limit --up 2k"), json!({"down_bps": 500, "up_bps": 2000}));
     assert_eq!(engine.told(), json!({"set_limits": {"down": 500, "up": 2000}}));
+}
+
+#[test]
+fn a_part_of_the_order_is_set_and_what_is_in_force_printed() {
+    let mut engine = Engine::start();
+    let of =
+        |sequential, first_last| json!({"id": first(), "sequential": sequential, "first_last": first_last});
+    assert_eq!(engine.json(&format!("order {}", first())), of(false, false));
+    assert_eq!(engine.json(&format!("order {} --sequential on", first())), of(true, false));
+    let change = json!({"sequence": "in_order", "first_last": null});
+    assert_eq!(engine.told(), json!({"set_order": {"torrent": first(), "order": change}}));
+    let output = engine.ctl(&format!("order {} --first-last on", first()));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text, "sequential  off\nfirst-last  on\n");
 }
 
 #[test]

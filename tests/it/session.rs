@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use unchoke::contract::{
-    AddRequest, Answer, CheckPolicy, Command, EventKind, FileChoice, Priority, PriorityChange, RemoveData,
-    Source, StartState, StoreTrust, TorrentState,
+    AddRequest, Answer, CheckPolicy, Command, DownloadOrder, EventKind, FileChoice, FirstLast, OrderChange,
+    PieceSequence, Priority, PriorityChange, RemoveData, Source, StartState, StoreTrust, TorrentState,
 };
 use unchoke::metainfo::create;
 use unchoke::session::{self, Handle, Restore, Running, Settings, Switch};
@@ -78,6 +78,7 @@ pub(crate) fn request(peers: Vec<SocketAddr>) -> AddRequest {
         save_dir: None,
         priorities: Vec::new(),
         start: StartState::Running,
+        order: Default::default(),
         peers,
         trackers: Vec::new(),
     }
@@ -149,6 +150,36 @@ async fn a_deselected_file_comes_when_it_is_selected() {
     assert_payload(&folder.path().join("save"));
     end(leecher, running).await;
     end(seed, seed_running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_of_a_download_is_added_changed_in_part_and_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (handle, running) = engine(folder.path()).await;
+    let first = OrderChange { sequence: None, first_last: Some(FirstLast::First) };
+    let torrent = add(&handle, AddRequest { order: first, ..request(vec![]) }).await;
+    assert_eq!(order(&handle).await, first.applied_to(DownloadOrder::default()));
+    // Two changes on their way at once: neither undoes the other.
+    let in_order = OrderChange { sequence: Some(PieceSequence::InOrder), first_last: None };
+    let alike = OrderChange { sequence: None, first_last: Some(FirstLast::Alike) };
+    let set = |order| handle.request(Command::SetOrder { torrent, order });
+    let (one, other) = tokio::join!(set(in_order), set(alike));
+    one.and(other).unwrap();
+    let due = in_order.applied_to(DownloadOrder::default());
+    assert_eq!(order(&handle).await, due);
+    end(handle, running).await;
+    let (again, running) = engine(folder.path()).await;
+    reach(&again, torrent, TorrentState::Downloading).await;
+    assert_eq!(order(&again).await, due);
+    end(again, running).await;
+}
+
+/// The order of the only torrent.
+pub(crate) async fn order(handle: &Handle) -> DownloadOrder {
+    match handle.request(Command::List).await.unwrap() {
+        Answer::List(rows) => rows[0].order,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

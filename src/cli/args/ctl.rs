@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::values::{FileLevel, Limit, file_level, rate_limit};
+use super::values::{FileLevel, Limit, OnOff, OrderOptions, file_level, rate_limit};
 
 /// `unchoke ctl`.
 #[derive(Debug, Args)]
@@ -67,6 +67,8 @@ pub enum CtlCommand {
         #[arg(value_name = "FILE... LEVEL", required = true, num_args = 2..)]
         words: Vec<String>,
     },
+    /// Show or set in which order pieces are fetched
+    Order(OrderArgs),
     /// The pieces of a torrent as runs of equal state
     Pieces {
         /// Which torrent
@@ -116,12 +118,29 @@ pub struct AddArgs {
     /// How much files are wanted; repeatable, later wins
     #[arg(long, value_name = "GLOB=LEVEL", value_parser = file_level)]
     pub file: Vec<FileLevel>,
+    /// In which order pieces are fetched.
+    #[command(flatten)]
+    pub order: OrderOptions,
     /// A peer; repeatable
     #[arg(long, value_name = "IP:PORT")]
     pub peer: Vec<SocketAddr>,
     /// A further tracker; repeatable
     #[arg(long, value_name = "URL")]
     pub tracker: Vec<String>,
+}
+
+/// `unchoke ctl order`.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// Which torrent
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// In the order of the data, or the rarest first
+    #[arg(long, value_enum, value_name = "ON|OFF")]
+    pub sequential: Option<OnOff>,
+    /// The first and the last piece of each wanted file before all others, or as all others
+    #[arg(long, value_enum, value_name = "ON|OFF")]
+    pub first_last: Option<OnOff>,
 }
 
 /// `unchoke ctl limit`.

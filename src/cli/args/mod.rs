@@ -11,8 +11,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs};
-pub use values::{FileLevel, Limit, duration_s, file_level, piece_length, priority_changes, rate_limit};
+pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OrderArgs};
+pub use values::{
+    FileLevel, Limit, OnOff, OrderOptions, duration_s, file_level, piece_length, priority_changes, rate_limit,
+};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -213,6 +215,9 @@ pub struct EngineOptions {
     /// How much files are wanted: path or pattern, and off, low, normal or high; repeatable, later wins
     #[arg(long, value_name = "GLOB=LEVEL", value_parser = file_level)]
     pub file: Vec<FileLevel>,
+    /// In which order pieces of each SRC are fetched.
+    #[command(flatten)]
+    pub order: OrderOptions,
     /// Hash what is on disk at the start: where records do not answer, never (each piece when it is needed), or all
     #[arg(long, value_enum, value_name = "WHEN")]
     pub check: Option<CheckChoice>,

@@ -13,13 +13,13 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::Exit;
-use super::args::{AddArgs, CtlArgs, CtlCommand, LimitArgs, priority_changes};
+use super::args::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OnOff, OrderArgs, priority_changes};
 use super::output::Output;
 use super::row::StatusLine;
 use super::source;
 use crate::contract::{
-    AddRequest, Answer, Command, EngineStatus, FileRow, Priority, RemoveData, Source, StartState,
-    TorrentDetail, TorrentRow, Untrusted, redact_url,
+    AddRequest, Answer, Command, EngineStatus, FileRow, FirstLast, OrderChange, PieceSequence, Priority,
+    RemoveData, Source, StartState, TorrentDetail, TorrentRow, Untrusted, redact_url,
 };
 use crate::session::remote::Client;
 use crate::tui::{Done, text};
@@ -48,6 +48,7 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
         }
         CtlCommand::Files { id } => call.files(id).await?,
         CtlCommand::Priority { id, words } => call.priority(id, words).await?,
+        CtlCommand::Order(order) => call.order(order).await?,
         CtlCommand::Pieces { id } => call.pieces(id).await?,
         CtlCommand::Peers { id } => {
             let detail = call.detail(id).await?;
@@ -93,6 +94,14 @@ struct Limits {
     up_bps: Option<Rate>,
 }
 
+/// In which order pieces are fetched, for programs.
+#[derive(Serialize)]
+struct OrderKeys {
+    id: TorrentId,
+    sequential: bool,
+    first_last: bool,
+}
+
 /// A file, for programs.
 #[derive(Serialize)]
 struct FileKeys<'a> {
@@ -135,6 +144,7 @@ impl Call {
                 save_dir: add.dir.as_ref().map(std::path::absolute).transpose()?,
                 priorities: priority_changes(&add.file),
                 start: if add.paused { StartState::Paused } else { StartState::Running },
+                order: add.order.change(),
                 peers: add.peer.clone(),
                 trackers: add.tracker.clone(),
             };
@@ -211,6 +221,33 @@ impl Call {
             self.output.json(&[Changed { id: torrent, already: None }])?;
         }
         Ok(())
+    }
+
+    /// Sets what was named of the order and keeps the rest; prints what is in force.
+    async fn order(&mut self, wanted: &OrderArgs) -> anyhow::Result<()> {
+        let change = OrderChange {
+            sequence: wanted.sequential.map(|choice| match choice {
+                OnOff::On => PieceSequence::InOrder,
+                OnOff::Off => PieceSequence::RarestFirst,
+            }),
+            first_last: wanted.first_last.map(|choice| match choice {
+                OnOff::On => FirstLast::First,
+                OnOff::Off => FirstLast::Alike,
+            }),
+        };
+        let rows = self.rows().await?;
+        let row = choice::torrent(&wanted.id, &rows)?;
+        let torrent = row.id;
+        if change != OrderChange::default() {
+            match self.client.request(Command::SetOrder { torrent, order: change }).await? {
+                Answer::Done => {}
+                other => return Err(unexpected(&other)),
+            }
+        }
+        let order = change.applied_to(row.order);
+        let sequential = order.sequence == PieceSequence::InOrder;
+        let first_last = order.first_last == FirstLast::First;
+        self.print(&OrderKeys { id: torrent, sequential, first_last }, || table::order(order))
     }
 
     /// Sets the limits that were named and keeps the others; prints what is in force.

@@ -192,6 +192,7 @@ impl Control {
             Command::Resume(torrent) => self.tell(torrent, TorrentCommand::Resume, reply),
             Command::Recheck(torrent) => self.tell(torrent, TorrentCommand::Recheck, reply),
             Command::Announce(torrent) => self.tell(torrent, TorrentCommand::Announce, reply),
+            Command::SetOrder { torrent, order } => self.set_order(torrent, order, reply),
             Command::SetPriority { torrent, changes } => self.set_priority(torrent, changes, reply),
             Command::AddPeer { torrent, address } => {
                 let input = Input::PeersFound { source: PeerSource::Manual, addresses: vec![address] };

@@ -28,7 +28,7 @@ use super::disk::{DiskPool, Job, Storage};
 use super::handle::EventHub;
 use super::net::Greeted;
 use super::store::StoreHandle;
-use crate::contract::{EventKind, TorrentDetail, TorrentRow, Untrusted};
+use crate::contract::{EventKind, OrderChange, TorrentDetail, TorrentRow, Untrusted};
 use crate::engine::budget::Grant;
 use crate::engine::io::{DiskError, Input, ReadError, ReadRequest, ReaderId, TorrentCommand};
 use crate::engine::torrent::{DetailExtras, Torrent};
@@ -50,6 +50,8 @@ pub(in crate::session) enum ToDriver {
     Greeted(Greeted),
     /// Somebody asks; the answer comes after the turn that this is part of.
     Do(Input, inspect::ReplySender<()>),
+    /// Somebody changes in which order pieces are fetched; answered as [`Self::Do`] is.
+    Order(OrderChange, inspect::ReplySender<()>),
     /// A reader asks for bytes of a file; answered when they are here.
     Read(ReadRequest, inspect::ReplySender<Result<Bytes, ReadError>>),
     /// Somebody wants to see all of it, once.
@@ -250,6 +252,11 @@ impl Driver {
             ToDriver::Do(input, reply) => {
                 answers.push(PendingAnswer::Done(reply));
                 self.take_input(now, input)
+            }
+            ToDriver::Order(change, reply) => {
+                answers.push(PendingAnswer::Done(reply));
+                let order = change.applied_to(self.torrent.order());
+                self.take_input(now, Input::Command(TorrentCommand::SetOrder(order)))
             }
             ToDriver::Detail(reply) => {
                 answers.push(PendingAnswer::Detail(reply));

@@ -18,8 +18,8 @@ use super::message::Done;
 use super::model::Tab;
 use super::torrents::{Direction, SortKey};
 use crate::contract::{
-    Blocked, PeerSource, PieceCounts, PieceLevel, PieceRun, Priority, RemoveData, StartState, TorrentPreview,
-    TorrentState, TrackerState,
+    Blocked, FirstLast, PeerSource, PieceCounts, PieceLevel, PieceRun, PieceSequence, Priority, RemoveData,
+    StartState, TorrentPreview, TorrentState, TrackerState,
 };
 use crate::units::Rate;
 
@@ -230,6 +230,10 @@ pub fn done(done: Done) -> &'static str {
         Done::PrioritySet => "Priority set.",
         Done::Verifying => "Checking the data on disk.",
         Done::Announced => "Announced to the trackers.",
+        Done::Sequence(PieceSequence::InOrder) => "Pieces come in order.",
+        Done::Sequence(PieceSequence::RarestFirst) => "The rarest pieces come first.",
+        Done::FirstLast(FirstLast::First) => "The first and last pieces of files come before all others.",
+        Done::FirstLast(FirstLast::Alike) => "First and last pieces come as all others do.",
     }
 }
 
