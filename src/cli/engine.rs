@@ -116,10 +116,24 @@ pub(super) fn check_available(options: &EngineOptions) -> Result<(), super::Usag
 
 /// The session's settings for what is in force.
 pub(super) fn settings(effective: Effective, seed: Switch, restore: Restore) -> Settings {
-    let Effective { save_dir, state_dir, bind, port, check, trust_store, down, up, trackers, seed: _ } =
-        effective;
+    let Effective {
+        save_dir,
+        state_dir,
+        bind,
+        port,
+        check,
+        assume_complete,
+        trust_store,
+        down,
+        up,
+        trackers,
+        seed: _,
+    } = effective;
     Settings {
-        assume: Assume::Nothing,
+        assume: match assume_complete {
+            YesNo::Yes => Assume::Complete,
+            YesNo::No => Assume::Nothing,
+        },
         state_dir,
         save_dir,
         bind,

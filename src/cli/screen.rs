@@ -21,6 +21,7 @@ pub(super) async fn run(
     effective: Effective,
 ) -> anyhow::Result<Exit> {
     engine::check_available(options)?;
+    effective.check()?;
     if !is_possible() {
         return Err(TuiError::NotATerminal.into());
     }

@@ -41,6 +41,8 @@ fn every_call_of_the_contract_is_accepted() {
         "ctl add a --sequential --first-last",
         "download a --sequential --first-last",
         "a.torrent --sequential",
+        "a.torrent --assume-complete",
+        "download a --assume-complete --check never",
         "ctl pieces d43e",
         "ctl peers d43e",
         "ctl trackers d43e",

@@ -222,6 +222,7 @@ fn wrong_usage_ends_with_two() {
         &["download", &source, "--port", "70000"],
         &["download", &source, "--check", "sometimes"],
         &["download", &source, "--peer", "nowhere"],
+        &["download", &source, "--assume-complete", "--check", "always"],
         &["download", &source, "--file", "*.iso=loud"],
         &["ctl", "secrets"],
         &["ctl", "priority", "d43e", "a.bin", "loud"],

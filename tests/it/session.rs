@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use unchoke::contract::{
-    AddRequest, Answer, CheckPolicy, Command, DownloadOrder, EventKind, FileChoice, FirstLast, OrderChange,
-    PieceSequence, Priority, PriorityChange, RemoveData, Source, StartState, StoreTrust, TorrentState,
+    AddRequest, Answer, Assume, CheckPolicy, Command, DownloadOrder, EventKind, FileChoice, FirstLast,
+    OrderChange, PieceSequence, Priority, PriorityChange, RemoveData, Source, StartState, StoreTrust,
+    TorrentState,
 };
 use unchoke::metainfo::create;
 use unchoke::session::{self, Handle, Restore, Running, Settings, Switch};
@@ -53,7 +54,7 @@ pub(crate) fn assert_payload(folder: &Path) {
 
 fn settings(folder: &Path) -> Settings {
     Settings {
-        assume: unchoke::contract::Assume::Nothing,
+        assume: Assume::Nothing,
         state_dir: folder.join("state"),
         save_dir: folder.join("save"),
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -148,6 +149,47 @@ async fn a_deselected_file_comes_when_it_is_selected() {
     leecher.request(Command::SetPriority { torrent, changes: vec![all] }).await.unwrap();
     reach(&leecher, torrent, TorrentState::Seeding).await;
     assert_payload(&folder.path().join("save"));
+    end(leecher, running).await;
+    end(seed, seed_running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_assumed_complete_is_served_at_once_and_what_is_wrong_of_it_never() {
+    let folder = tempfile::tempdir().unwrap();
+    write_payload(&folder.path().join("save"));
+    // In the third piece, which lies within a.bin.
+    let wrong = folder.path().join("save/bundle/a.bin");
+    let mut bytes = std::fs::read(&wrong).unwrap();
+    bytes[2 * 32 * 1024 + 7] ^= 1;
+    std::fs::write(&wrong, bytes).unwrap();
+    let assuming = Settings { assume: Assume::Complete, ..settings(folder.path()) };
+    let (seed, seed_running) = session::start(assuming).await.unwrap();
+    let torrent = add(&seed, request(vec![])).await;
+    // No check: it is complete in the first picture of it.
+    let Answer::List(rows) = seed.request(Command::List).await.unwrap() else { panic!("no list") };
+    assert_eq!((rows[0].state, rows[0].pieces.checking), (TorrentState::Seeding, 0), "{:?}", rows[0]);
+
+    let leecher_folder = tempfile::tempdir().unwrap();
+    let (leecher, running) = engine(leecher_folder.path()).await;
+    let mut events = leecher.events();
+    add(&leecher, request(vec![loopback(seed.listen_port())])).await;
+    let mut snapshots = leecher.snapshots();
+    let all_but_one = snapshots.wait_until(|snapshot| {
+        snapshot.torrents.iter().any(|row| row.pieces.total > 0 && row.pieces.have + 1 == row.pieces.total)
+    });
+    tokio::time::timeout(Duration::from_secs(30), all_but_one).await.expect("all right pieces come").unwrap();
+    // The seed has found the wrong one out and wants it itself.
+    reach(&seed, torrent, TorrentState::Downloading).await;
+    let Answer::Detail(detail) = leecher.request(Command::Detail(torrent)).await.unwrap() else { panic!() };
+    let missing: Vec<_> =
+        detail.runs.iter().filter(|run| !run.have).map(|run| (run.start.0, run.length)).collect();
+    assert_eq!(missing, [(2, 1)]);
+    while let Ok(event) = events.try_recv() {
+        assert!(
+            !matches!(event.kind, EventKind::PieceFailed { .. } | EventKind::PeerBanned { .. }),
+            "{event:?}"
+        );
+    }
     end(leecher, running).await;
     end(seed, seed_running).await;
 }

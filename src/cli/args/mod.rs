@@ -221,6 +221,9 @@ pub struct EngineOptions {
     /// Hash what is on disk at the start: where records do not answer, never (each piece when it is needed), or all
     #[arg(long, value_enum, value_name = "WHEN")]
     pub check: Option<CheckChoice>,
+    /// Take data on disk for complete: nothing is hashed at the start, and each piece once before it is first served
+    #[arg(long)]
+    pub assume_complete: bool,
     /// Whether saved records of what is complete count
     #[arg(long, value_enum, value_name = "YES|NO")]
     pub trust_store: Option<YesNo>,

@@ -27,6 +27,7 @@ pub(super) use report::Report;
 /// Runs the command.
 pub(super) async fn run(arguments: &DownloadArgs, effective: Effective) -> anyhow::Result<Exit> {
     engine::check_available(&arguments.engine)?;
+    effective.check()?;
     let goal = match effective.seed {
         YesNo::Yes => Goal::Seed,
         YesNo::No => Goal::Complete,
