@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::bytes::FileBytes;
 use super::policy::OrderChange;
 use super::snapshot::{EngineStatus, Priority, TorrentDetail, TorrentRow};
 use super::untrusted::Untrusted;
@@ -43,6 +44,24 @@ pub enum Command {
         torrent: TorrentId,
         /// What of it changes.
         order: OrderChange,
+    },
+    /// Gives bytes of a file as soon as they are here, and has them and what follows fetched before all others, wanted
+    /// or not. Gives [`Answer::Bytes`]; there is no limit to the wait but that of whoever waits.
+    Read {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// A number of the asker's own. Reads of one number are one reader, who is now at the place of the latest.
+        #[serde(default)]
+        reader: u32,
+        /// Which file.
+        file: FileIndex,
+        /// First byte, from the start of the file.
+        offset: u64,
+        /// At most this many bytes; fewer come at the end of the file, and where a piece ends after some.
+        bytes_max: u32,
+        /// How many bytes behind those will be asked for soon.
+        #[serde(default)]
+        ahead_bytes: u64,
     },
     /// Hashes everything on disk again.
     Recheck(TorrentId),
@@ -194,6 +213,8 @@ pub enum Answer {
     },
     /// One torrent in full.
     Detail(Arc<TorrentDetail>),
+    /// Bytes of a file, at least one; none at its end.
+    Bytes(FileBytes),
 }
 
 /// What a torrent says of itself before it is added.

@@ -4,6 +4,7 @@
 //! (bounded, counted when dropped) and [`Snapshot`]s (latest wins). The same types go over an in-process channel and,
 //! as JSON lines, over the Unix socket. Nothing here has behaviour beyond making itself presentable.
 
+mod bytes;
 mod command;
 mod event;
 mod glob;
@@ -12,6 +13,7 @@ mod runs;
 mod snapshot;
 mod untrusted;
 
+pub use bytes::FileBytes;
 pub use command::{
     AddRequest, Answer, Command, FileChoice, FilePreview, PriorityChange, Refusal, RemoveData, Source,
     StartState, TorrentPreview,

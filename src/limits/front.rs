@@ -66,6 +66,10 @@ pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
 /// or deletes much on a slow disk within some more, one that is stopped never.
 pub const REMOTE_ANSWER_WAIT: Duration = Duration::from_secs(30);
 
+/// How far behind its place `ctl read` has the engine fetch: some seconds of a film, and a fraction of what would make the
+/// swarm's rarest pieces wait.
+pub const READ_AHEAD_BYTES: u64 = 16 * 1024 * 1024;
+
 /// Pause after the control socket could not take a client (no descriptors left, most likely).
 pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use unchoke::contract::{
-    Answer, Command, DownloadOrder, EngineStatus, FileRow, PeerCounts, PieceCounts, PieceLevel, PieceRun,
-    Priority, Refusal, TorrentDetail, TorrentRow, TorrentState, Untrusted, WebseedCounts,
+    Answer, Command, DownloadOrder, EngineStatus, FileBytes, FileRow, PeerCounts, PieceCounts, PieceLevel,
+    PieceRun, Priority, Refusal, TorrentDetail, TorrentRow, TorrentState, Untrusted, WebseedCounts,
 };
 use unchoke::inspect;
 use unchoke::session::remote::{Server, serve};
@@ -16,6 +16,9 @@ use unchoke::session::{EngineEnds, Handle};
 use unchoke::units::{FileIndex, PieceIndex, Rate, Time, TorrentId};
 
 use crate::real::unchoke::run;
+
+/// The bytes of the only file that can be read.
+const CONTENT: &[u8; 10] = b"\0\x1b[2J\xff\n6\r9";
 
 /// A call on loopback ends long before this.
 const CALL_MAX: Duration = Duration::from_secs(30);
@@ -81,6 +84,12 @@ async fn answer(mut ends: EngineEnds, telling: inspect::Sender<Command>) {
             Command::List => Ok(Answer::List(vec![row(0xa1), row(0xa2)])),
             Command::Detail(_) => Ok(Answer::Detail(Arc::new(detail()))),
             Command::Recheck(_) => Err(Refusal::new("it is being checked already")),
+            Command::Read { file: FileIndex(1), offset, bytes_max, .. } => {
+                // Pieces end at 4 and 8: no answer goes across.
+                let end = (offset / 4 * 4 + 4).min(offset + u64::from(bytes_max)).min(10);
+                let range = usize::try_from(offset).unwrap()..usize::try_from(end).unwrap();
+                Ok(Answer::Bytes(FileBytes(CONTENT[range].to_vec().into())))
+            }
             command => {
                 telling.send(command).await.unwrap();
                 Ok(Answer::Done)
@@ -238,6 +247,21 @@ fn a_part_of_the_order_is_set_and_what_is_in_force_printed() {
     let output = engine.ctl(&format!("order {} --first-last on", first()));
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text, "sequential  off\nfirst-last  on\n");
+}
+
+#[test]
+fn bytes_of_a_file_are_written_as_they_are() {
+    let engine = Engine::start();
+    for (options, range) in
+        [("", 0..10), ("--offset 3", 3..10), ("--offset 3 --length 4", 3..7), ("--offset 10", 10..10)]
+    {
+        let output = engine.ctl(&format!("read {} t/b.bin {options}", first()));
+        assert_eq!(output.stdout, CONTENT[range], "{options}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success());
+    }
+    assert!(engine.refusal(&format!("read {} 1 --offset 11", first())).contains("10 bytes"));
+    assert!(engine.refusal(&format!("read {} t/*", first())).contains("2 files"));
+    assert_eq!(engine.ctl(&format!("read {} 1 --json", first())).status.code(), Some(2));
 }
 
 #[test]

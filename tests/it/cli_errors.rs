@@ -215,7 +215,7 @@ fn wrong_usage_ends_with_two() {
     let call = Call::new();
     let source = call.torrent(&[]);
     let output = call.path("made.torrent").to_string_lossy().into_owned();
-    let wrong: [&[&str]; 13] = [
+    let wrong: [&[&str]; 14] = [
         &["download"],
         &["download", &source, "--no-such-option"],
         &["download", &source, "--port", "banana"],

@@ -12,6 +12,7 @@ mod cli_signals;
 mod demo;
 mod magnets;
 mod metainfo_corpora;
+mod reading;
 mod real;
 mod screens;
 mod session;

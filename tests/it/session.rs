@@ -19,7 +19,7 @@ const FILES: [(&str, usize); 4] =
     [("a.bin", 700_001), ("sub/b.bin", 262_144), ("empty", 0), ("sub/c.bin", 99)];
 
 /// Payload that no two positions of which look alike.
-fn payload(bytes: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn payload(bytes: usize, seed: u64) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(seed);
     std::iter::repeat_with(|| rng.u8(..)).take(bytes).collect()
 }

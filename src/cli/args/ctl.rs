@@ -75,6 +75,8 @@ pub enum CtlCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Write the bytes of a file to standard output while it is downloaded
+    Read(ReadArgs),
     /// The connections of a torrent
     Peers {
         /// Which torrent
@@ -141,6 +143,23 @@ pub struct OrderArgs {
     /// The first and the last piece of each wanted file before all others, or as all others
     #[arg(long, value_enum, value_name = "ON|OFF")]
     pub first_last: Option<OnOff>,
+}
+
+/// `unchoke ctl read`.
+#[derive(Debug, Args)]
+pub struct ReadArgs {
+    /// Which torrent
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Which file; what is read is fetched before all else, whatever the file's priority
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// The first byte
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: u64,
+    /// How many bytes; without it: to the end of the file
+    #[arg(long, value_name = "N")]
+    pub length: Option<u64>,
 }
 
 /// `unchoke ctl limit`.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OrderArgs};
+pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OrderArgs, ReadArgs};
 pub use values::{
     FileLevel, Limit, OnOff, OrderOptions, duration_s, file_level, piece_length, priority_changes, rate_limit,
 };

@@ -4,6 +4,7 @@
 //! socket is exact. A call returns when the change has taken effect.
 
 mod choice;
+mod read;
 mod table;
 
 use std::path::Path;
@@ -31,9 +32,13 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
         // Wrong usage is that whether an engine runs or not.
         choice::levels(words)?;
     }
-    let client = Client::connect(state_dir).await?;
     let format = if arguments.json { Format::Json } else { Format::Table };
-    let mut call = Call { client, output: Output::new(), format };
+    let output = Output::new();
+    if let CtlCommand::Read(_) = &arguments.command {
+        read::check(format, output.is_terminal())?;
+    }
+    let client = Client::connect(state_dir).await?;
+    let mut call = Call { client, output, format };
     match &arguments.command {
         CtlCommand::List => call.list().await?,
         CtlCommand::Add(add) => call.add(add).await?,
@@ -50,6 +55,7 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
         CtlCommand::Priority { id, words } => call.priority(id, words).await?,
         CtlCommand::Order(order) => call.order(order).await?,
         CtlCommand::Pieces { id } => call.pieces(id).await?,
+        CtlCommand::Read(wanted) => call.read(wanted, state_dir).await?,
         CtlCommand::Peers { id } => {
             let detail = call.detail(id).await?;
             call.print(&detail.peers, || table::peers(&detail.peers))?;

@@ -6,6 +6,7 @@
 mod adding;
 mod asking;
 mod magnets;
+mod reading;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,7 @@ use super::store::{Damaged, SavedLimits, Stored};
 use crate::contract::{
     Answer, Command, Event, EventKind, PeerSource, Refusal, RemoveData, Severity, Untrusted,
 };
-use crate::engine::io::{Input, TorrentCommand};
+use crate::engine::io::{Input, ReadRequest, TorrentCommand};
 use crate::inspect;
 use crate::limits;
 use crate::units::{Rate, TorrentId};
@@ -111,8 +112,8 @@ impl Control {
         let reply = loop {
             tokio::select! {
                 request = self.ends.requests.recv() => match request {
-                    Some(Request { command: Command::Shutdown, reply }) => break Some(reply),
-                    Some(Request { command, reply }) => self.request(command, reply).await,
+                    Some(Request { command: Command::Shutdown, reply, asker: _ }) => break Some(reply),
+                    Some(request) => self.request(request).await,
                     None => break None,
                 },
                 Some(outcome) = self.outcomes.recv() => self.outcome(outcome).await,
@@ -148,7 +149,8 @@ impl Control {
         inspect::spawn("restore the saved list", restoring).detach();
     }
 
-    async fn request(&mut self, command: Command, reply: Reply) {
+    async fn request(&mut self, request: Request) {
+        let Request { command, asker, reply } = request;
         match command {
             Command::Add(request) => {
                 let (adder, outcomes) = (self.adder.clone(), self.outcome_sender.clone());
@@ -197,6 +199,10 @@ impl Control {
             Command::AddPeer { torrent, address } => {
                 let input = Input::PeersFound { source: PeerSource::Manual, addresses: vec![address] };
                 self.tell_input(torrent, input, reply);
+            }
+            Command::Read { torrent, reader, file, offset, bytes_max, ahead_bytes } => {
+                let reader = reading::reader_id(asker, reader);
+                self.read(torrent, ReadRequest { reader, file, offset, bytes_max, ahead_bytes }, reply);
             }
             Command::Detail(torrent) => self.detail(torrent, reply),
             Command::Shutdown => {}

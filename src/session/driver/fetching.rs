@@ -186,7 +186,7 @@ impl Fetching {
                 });
             }
             // It has no files yet: whoever asked is told that nobody answers.
-            ToDriver::Read(..) => {}
+            ToDriver::Read(..) | ToDriver::EndRead(_) => {}
             // It has no disk jobs.
             ToDriver::DiskNotice(_) => {}
         }

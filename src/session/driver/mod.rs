@@ -54,6 +54,8 @@ pub(in crate::session) enum ToDriver {
     Order(OrderChange, inspect::ReplySender<()>),
     /// A reader asks for bytes of a file; answered when they are here.
     Read(ReadRequest, inspect::ReplySender<Result<Bytes, ReadError>>),
+    /// Whoever waited for a reader's bytes is gone.
+    EndRead(ReaderId),
     /// Somebody wants to see all of it, once.
     Detail(inspect::ReplySender<Arc<TorrentDetail>>),
     /// Somebody begins or ceases to look at all of it.
@@ -270,6 +272,7 @@ impl Driver {
                 self.reads.insert(request.reader, reply);
                 self.take_input(now, Input::Command(TorrentCommand::Read(request)))
             }
+            ToDriver::EndRead(reader) => self.end_read(now, reader),
             // It has its metadata.
             ToDriver::Fetch(_) => "metadata",
             ToDriver::Watch(watch) => {
@@ -289,6 +292,15 @@ impl Driver {
         }
         self.torrent.handle(now, input);
         kind
+    }
+
+    /// Takes a read back, unless the same reader waits for another by now.
+    fn end_read(&mut self, now: Time, reader: ReaderId) -> &'static str {
+        if self.reads.get(&reader).is_some_and(|reply| !reply.is_closed()) {
+            return "end of an old read";
+        }
+        self.reads.remove(&reader);
+        self.take_input(now, Input::Command(TorrentCommand::EndRead(reader)))
     }
 
     fn answer(&mut self, answer: PendingAnswer) {
