@@ -151,8 +151,14 @@ pub(super) fn settings(effective: Effective, seed: Switch, restore: Restore) -> 
         up_limit: up.0,
         trackers: switch(trackers),
         seed,
+        debug: Switch::Off,
         restore,
     }
+}
+
+/// Whether the options ask for comparisons of the engine's own state.
+pub(super) const fn debug(options: &EngineOptions) -> Switch {
+    if options.debug { Switch::On } else { Switch::Off }
 }
 
 /// A yes or no as the session takes it.

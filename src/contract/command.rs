@@ -81,6 +81,8 @@ pub enum Command {
         /// Bytes per second to all peers together.
         up: Option<Rate>,
     },
+    /// Switches the comparison of the engine's own state on or off, for all torrents ([`super::EventKind::Inconsistent`]).
+    SetDebug(bool),
     /// Names the torrent whose detail snapshots are to carry.
     Watch(Option<TorrentId>),
     /// All torrents. Gives [`Answer::List`].

@@ -45,6 +45,9 @@ pub struct EngineStatus {
     pub disk_free_bytes: Option<u64>,
     /// The folder payload is saved into unless a torrent says otherwise.
     pub save_dir: PathBuf,
+    /// Whether the engine's own state is compared with what follows from scratch.
+    #[serde(default)]
+    pub debug: bool,
 }
 
 /// One line of the torrent list.

@@ -13,6 +13,18 @@ pub const PANIC_QUEUE: usize = 64;
 /// Bytes kept of a panic's text: a debug print of a whole table must not fill the log.
 pub const PANIC_TEXT_BYTES_MAX: usize = 4096;
 
+/// Pieces that the debug switch's comparison looks at in one step: a fraction of its budget.
+pub const AUDIT_PIECES_PER_STEP: u32 = 1024;
+
+/// Time that such a comparison takes of a torrent's owner at once: not to be felt.
+pub const AUDIT_BUDGET: Duration = Duration::from_millis(1);
+
+/// Time between two such comparisons of one torrent: a thousandth of a core, and a million pieces within minutes.
+pub const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Differences told of one torrent: the first ones say what is wrong, the rest follows from it.
+pub const AUDIT_TOLD_MAX: usize = 32;
+
 // ---- command line ------------------------------------------------------------------------------------------------
 
 /// Largest configuration file: ours has ten keys; more than this is some other file named by mistake.

@@ -14,7 +14,7 @@ use super::driver::Shared;
 use super::handle::Handle;
 use super::net::{self, BindError};
 use super::remote::{self, ServeError};
-use super::settings::{Restore, Settings};
+use super::settings::{Restore, Settings, Switch};
 use super::store::{StateDirError, StateDirLock, Store, StoreError, StoreHandle};
 use crate::codec::peer_id;
 use crate::inspect;
@@ -94,8 +94,10 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     let mut rng = fastrand::Rng::new();
     let (nudge, nudges) = inspect::channel("a torrent changed state", 1);
     let (store, store_closing) = StoreHandle::start(store)?;
+    let (debug, debug_reader) = inspect::watch("debug switch", settings.debug == Switch::On);
     let shared = Shared {
         clock,
+        debug: debug_reader,
         bind: settings.bind,
         peer_id: peer_id::ours(&mut rng),
         disk: Arc::new(DiskPool::start(DiskPool::default_threads())?),
@@ -115,7 +117,7 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     let listeners = listeners.into_iter().map(listen).collect();
     let server = remote::serve(lock.dir(), handle.clone())?;
     let stored = if settings.restore == Restore::SavedList { stored } else { Vec::new() };
-    let parts = ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng };
+    let parts = ControlParts { settings, shared, directory, http, ends, nudges, debug, listen_port, rng };
     let control = Control::new(parts, stored, damaged);
     let control = inspect::spawn("control", control.run());
     Ok((handle, Running { control, listeners, server, store_closing, lock }))

@@ -51,6 +51,8 @@ fn every_call_of_the_contract_is_accepted() {
         "ctl recheck d43e",
         "ctl announce d43e",
         "ctl limit",
+        "ctl debug",
+        "ctl debug on --json",
         "ctl limit --down 1.5MiB --up 0",
         "config path",
         "config init --config f",
@@ -79,6 +81,7 @@ fn wrong_usage_is_refused_with_status_two() {
         "ctl",
         "ctl priority d43e high",
         "ctl pause",
+        "ctl debug maybe",
         "ctl read d43e",
         "ctl read d43e a --offset x",
         "ctl order",
@@ -144,7 +147,7 @@ fn options_that_ask_for_what_is_not_there_are_told() {
     for line in ["download a --encryption require", "download a --no-tcp"] {
         assert!(matches!(told(line)[..], [Unavailable::Refuse(_)]), "{line}");
     }
-    for line in ["download a --webseed u", "download a --diagnostics 127.0.0.1:1", "download a --debug"] {
+    for line in ["download a --webseed u", "download a --diagnostics 127.0.0.1:1"] {
         assert!(matches!(told(line)[..], [Unavailable::Warn(_)]), "{line}");
     }
 }

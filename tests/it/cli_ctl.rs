@@ -265,6 +265,15 @@ fn bytes_of_a_file_are_written_as_they_are() {
 }
 
 #[test]
+fn the_debug_switch_is_shown_and_moved() {
+    let mut engine = Engine::start();
+    assert_eq!(engine.json("debug"), json!({"debug": false}));
+    assert_eq!(engine.json("debug on"), json!({"debug": true}));
+    assert_eq!(engine.told(), json!({"set_debug": true}));
+    assert_eq!(String::from_utf8(engine.ctl("debug off").stdout).unwrap(), "debug  off\n");
+}
+
+#[test]
 fn the_engines_own_no_is_passed_on() {
     let engine = Engine::start();
     assert!(engine.refusal(&format!("recheck {}", first())).contains("being checked already"));

@@ -65,6 +65,7 @@ fn settings(folder: &Path) -> Settings {
         up_limit: None,
         trackers: Switch::Off,
         seed: Switch::On,
+        debug: Switch::Off,
         restore: Restore::SavedList,
     }
 }
@@ -192,6 +193,30 @@ async fn data_assumed_complete_is_served_at_once_and_what_is_wrong_of_it_never()
     }
     end(leecher, running).await;
     end(seed, seed_running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_healthy_download_agrees_with_itself_while_it_is_compared() {
+    let (_seed_folder, seed, seed_running, address) = seed().await;
+    let mut seed_events = seed.events();
+    seed.request(Command::SetDebug(true)).await.unwrap();
+    seed.request(Command::SetLimits { down: None, up: Some(unchoke::units::Rate(400_000)) }).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let debugging = Settings { debug: Switch::On, ..settings(folder.path()) };
+    let (leecher, running) = session::start(debugging).await.unwrap();
+    let mut events = leecher.events();
+    let torrent = add(&leecher, request(vec![address])).await;
+    let Answer::Status { engine, .. } = leecher.request(Command::Status).await.unwrap() else { panic!() };
+    assert!(engine.debug);
+    // It takes two seconds, so several comparisons fall into it.
+    reach(&leecher, torrent, TorrentState::Seeding).await;
+    end(leecher, running).await;
+    end(seed, seed_running).await;
+    for events in [&mut events, &mut seed_events] {
+        while let Ok(event) = events.try_recv() {
+            assert!(!matches!(event.kind, EventKind::Inconsistent { .. }), "{event:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

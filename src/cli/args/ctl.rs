@@ -103,6 +103,12 @@ pub enum CtlCommand {
     },
     /// Show or set the rate limits
     Limit(LimitArgs),
+    /// Show or set whether the engine's own state is compared with what follows from scratch
+    Debug {
+        /// What to set; without it: what is set
+        #[arg(value_enum, value_name = "ON|OFF")]
+        choice: Option<OnOff>,
+    },
 }
 
 /// `unchoke ctl add`.

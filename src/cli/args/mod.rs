@@ -263,7 +263,7 @@ pub struct EngineOptions {
     /// Serve diagnostics over HTTP here (not built yet: a warning is all it gives)
     #[arg(long, value_name = "IP:PORT")]
     pub diagnostics: Option<SocketAddr>,
-    /// Full checks of the engine's own state (not built yet: a warning is all it gives)
+    /// Compare the engine's own state with what follows from scratch, a millisecond a second; `ctl debug` too
     #[arg(long, action = ArgAction::SetTrue)]
     pub debug: bool,
 }
@@ -297,9 +297,6 @@ impl EngineOptions {
         }
         if self.diagnostics.is_some() {
             found.push(Unavailable::Warn("--diagnostics: not built yet; nothing is served there"));
-        }
-        if self.debug {
-            found.push(Unavailable::Warn("--debug: the engine's full checks are not built yet"));
         }
         found
     }

@@ -67,6 +67,7 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
         CtlCommand::Recheck { ids } => call.each(ids, Done::Verifying, Command::Recheck).await?,
         CtlCommand::Announce { ids } => call.each(ids, Done::Announced, Command::Announce).await?,
         CtlCommand::Limit(limits) => call.limit(limits).await?,
+        CtlCommand::Debug { choice } => call.debug(*choice).await?,
     }
     Ok(Exit::Done)
 }
@@ -106,6 +107,12 @@ struct OrderKeys {
     id: TorrentId,
     sequential: bool,
     first_last: bool,
+}
+
+/// The debug switch, for programs.
+#[derive(Serialize)]
+struct DebugKeys {
+    debug: bool,
 }
 
 /// A file, for programs.
@@ -268,6 +275,21 @@ impl Call {
             }
         }
         self.print(&Limits { down_bps: down, up_bps: up }, || table::limits(down, up))
+    }
+
+    /// Moves the debug switch where that was asked for; prints where it is.
+    async fn debug(&mut self, choice: Option<OnOff>) -> anyhow::Result<()> {
+        let debug = match choice {
+            None => self.status().await?.1.debug,
+            Some(choice) => {
+                let on = choice == OnOff::On;
+                match self.client.request(Command::SetDebug(on)).await? {
+                    Answer::Done => on,
+                    other => return Err(unexpected(&other)),
+                }
+            }
+        };
+        self.print(&DebugKeys { debug }, || table::debug(debug))
     }
 
     async fn status(&mut self) -> anyhow::Result<(Time, EngineStatus)> {

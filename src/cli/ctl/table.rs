@@ -138,6 +138,11 @@ pub(super) fn order(order: DownloadOrder) -> Table {
     Table::new(&[]).rows([row("sequential", sequential), row("first-last", first_last)].into_iter())
 }
 
+pub(super) fn debug(on: bool) -> Table {
+    let word = if on { "on" } else { "off" };
+    Table::new(&[]).rows(std::iter::once(vec!["debug".to_owned(), word.to_owned()]))
+}
+
 pub(super) fn limits(down: Option<Rate>, up: Option<Rate>) -> Table {
     let cell = |limit: Option<Rate>| limit.map_or_else(|| "no limit".to_owned(), format::rate);
     Table::new(&[]).rows([vec!["down".to_owned(), cell(down)], vec!["up".to_owned(), cell(up)]].into_iter())

@@ -40,6 +40,7 @@ pub(in crate::session) struct ControlParts {
     pub(in crate::session) http: Http,
     pub(in crate::session) ends: EngineEnds,
     pub(in crate::session) nudges: inspect::Receiver<()>,
+    pub(in crate::session) debug: inspect::WatchSender<bool>,
     pub(in crate::session) listen_port: u16,
     pub(in crate::session) rng: fastrand::Rng,
 }
@@ -66,6 +67,8 @@ pub(in crate::session) struct Control {
     directory: Directory,
     ends: EngineEnds,
     nudges: inspect::Receiver<()>,
+    /// The debug switch, which all drivers see.
+    debug: inspect::WatchSender<bool>,
     adder: Adder,
     outcomes: inspect::Receiver<Outcome>,
     outcome_sender: inspect::Sender<Outcome>,
@@ -80,7 +83,7 @@ pub(in crate::session) struct Control {
 
 impl Control {
     pub(in crate::session) fn new(parts: ControlParts, stored: Vec<Stored>, damaged: Vec<Damaged>) -> Self {
-        let ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng } = parts;
+        let ControlParts { settings, shared, directory, http, ends, nudges, debug, listen_port, rng } = parts;
         let (outcome_sender, outcomes) = inspect::channel("outcomes for control", limits::OUTCOME_QUEUE);
         let adder = Adder::new(&settings, shared.clone(), directory.clone(), http, (listen_port, rng));
         let free_space = snapshots::watch_free_space(settings.save_dir.clone());
@@ -91,6 +94,7 @@ impl Control {
             directory,
             ends,
             nudges,
+            debug,
             adder,
             outcomes,
             outcome_sender,
@@ -182,6 +186,10 @@ impl Control {
             }
             Command::Watch(torrent) => {
                 self.watch(torrent).await;
+                reply.send(Ok(Answer::Done));
+            }
+            Command::SetDebug(on) => {
+                self.debug.set(on);
                 reply.send(Ok(Answer::Done));
             }
             Command::List => reply.send(Ok(Answer::List(self.rows()))),

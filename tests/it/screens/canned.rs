@@ -117,6 +117,7 @@ pub(super) fn snapshot(rows: Vec<TorrentRow>) -> Snapshot {
             disk_queue_bytes: 0,
             disk_free_bytes: Some(123 << 30),
             save_dir: "/srv/torrents".into(),
+            debug: false,
         },
         torrents: rows.into_iter().map(Arc::new).collect(),
         detail: None,
