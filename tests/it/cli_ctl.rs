@@ -265,6 +265,15 @@ fn bytes_of_a_file_are_written_as_they_are() {
 }
 
 #[test]
+fn people_see_runs_as_a_line_and_as_a_table() {
+    let engine = Engine::start();
+    let text = String::from_utf8(engine.ctl(&format!("pieces {}", first())).stdout).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("4.", 3), "{text}");
+    assert!(lines[1].starts_with("FIRST") && lines[2].contains("missing"), "{text}");
+}
+
+#[test]
 fn the_debug_switch_is_shown_and_moved() {
     let mut engine = Engine::start();
     assert_eq!(engine.json("debug"), json!({"debug": false}));

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::tui::text;
+
 use super::values::{FileLevel, Limit, OnOff, OrderOptions, file_level, rate_limit};
 
 /// `unchoke ctl`.
@@ -69,7 +71,8 @@ pub enum CtlCommand {
     },
     /// Show or set in which order pieces are fetched
     Order(OrderArgs),
-    /// The pieces of a torrent as runs of equal state
+    /// The pieces of a torrent as runs of equal state: in a line of letters, then as a table
+    #[command(after_help = text::RUN_LETTERS)]
     Pieces {
         /// Which torrent
         #[arg(value_name = "ID")]

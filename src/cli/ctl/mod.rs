@@ -218,6 +218,9 @@ impl Call {
 
     async fn pieces(&mut self, id: &str) -> anyhow::Result<()> {
         let detail = self.detail(id).await?;
+        if self.format == Format::Table && !detail.runs.is_empty() {
+            self.output.line(text::run_line(&detail.runs))?;
+        }
         self.print(&detail.runs, || table::runs(&detail.runs))
     }
 
