@@ -82,6 +82,9 @@ pub const REMOTE_ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// swarm's rarest pieces wait.
 pub const READ_AHEAD_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Wait of `ctl read` for an answer before it says what the torrent is doing: a piece of a working swarm comes sooner.
+pub const READ_NOTE_AFTER: Duration = Duration::from_secs(2);
+
 /// Pause after the control socket could not take a client (no descriptors left, most likely).
 pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);
 

@@ -84,6 +84,14 @@ async fn answer(mut ends: EngineEnds, telling: inspect::Sender<Command>) {
             Command::List => Ok(Answer::List(vec![row(0xa1), row(0xa2)])),
             Command::Detail(_) => Ok(Answer::Detail(Arc::new(detail()))),
             Command::Recheck(_) => Err(Refusal::new("it is being checked already")),
+            Command::Read { file: FileIndex(2), .. } => {
+                let late = async move {
+                    tokio::time::sleep(Duration::from_secs(3)).await;
+                    request.reply.send(Ok(Answer::Bytes(FileBytes(CONTENT[..].into()))));
+                };
+                inspect::spawn("a read that waits", late).detach();
+                continue;
+            }
             Command::Read { file: FileIndex(1), offset, bytes_max, .. } => {
                 // Pieces end at 4 and 8: no answer goes across.
                 let end = (offset / 4 * 4 + 4).min(offset + u64::from(bytes_max)).min(10);
@@ -262,6 +270,15 @@ fn bytes_of_a_file_are_written_as_they_are() {
     assert!(engine.refusal(&format!("read {} 1 --offset 11", first())).contains("10 bytes"));
     assert!(engine.refusal(&format!("read {} t/*", first())).contains("2 files"));
     assert_eq!(engine.ctl(&format!("read {} 1 --json", first())).status.code(), Some(2));
+}
+
+#[test]
+fn a_read_that_waits_says_what_the_torrent_is_doing() {
+    let engine = Engine::start();
+    let output = engine.ctl(&format!("read {} 2", first()));
+    assert_eq!(output.stdout, CONTENT);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "note: waiting for bytes of a␛[2Jb: downloading\n");
 }
 
 #[test]

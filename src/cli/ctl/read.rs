@@ -8,9 +8,12 @@ use anyhow::bail;
 use super::{Call, Format, choice, unexpected};
 use crate::cli::UsageError;
 use crate::cli::args::ReadArgs;
+use crate::cli::output::complain;
 use crate::contract::{Answer, Command, FileBytes};
-use crate::limits::{READ_AHEAD_BYTES, READ_BYTES_PER_ANSWER_MAX};
+use crate::limits::{READ_AHEAD_BYTES, READ_BYTES_PER_ANSWER_MAX, READ_NOTE_AFTER};
 use crate::session::remote::{Client, ClientError};
+use crate::tui::text;
+use crate::units::TorrentId;
 
 /// Refuses what would put payload on a screen or into JSON.
 pub(super) fn check(format: Format, is_terminal: bool) -> Result<(), UsageError> {
@@ -34,6 +37,7 @@ impl Call {
         }
         let mut offset = wanted.offset;
         let end = wanted.length.map_or(file.bytes, |length| offset.saturating_add(length).min(file.bytes));
+        let mut note = Some(Note { state_dir, torrent: detail.row.id });
         while offset < end && !self.output.is_closed() {
             let left = end - offset;
             let bytes_max = u32::try_from(left).unwrap_or(u32::MAX).min(READ_BYTES_PER_ANSWER_MAX);
@@ -45,11 +49,11 @@ impl Call {
                 bytes_max,
                 ahead_bytes: (left - u64::from(bytes_max)).min(READ_AHEAD_BYTES),
             };
-            let answer = match self.client.request(command.clone()).await {
+            let answer = match self.patient(&mut note, command.clone()).await {
                 // The engine lets go of whom it has not heard for long, as of a player that is paused.
                 Err(ClientError::Io { .. }) => {
                     self.client = Client::connect(state_dir).await?;
-                    self.client.request(command).await
+                    self.patient(&mut note, command).await
                 }
                 answer => answer,
             };
@@ -62,6 +66,44 @@ impl Call {
             offset += bytes.len() as u64;
         }
         Ok(())
+    }
+
+    /// Asks; where the answer lets wait, says once on standard error what the torrent is doing.
+    async fn patient(
+        &mut self,
+        note: &mut Option<Note<'_>>,
+        command: Command,
+    ) -> Result<Answer, ClientError> {
+        let asking = self.client.request(command);
+        tokio::pin!(asking);
+        tokio::select! {
+            answer = &mut asking => return answer,
+            () = tokio::time::sleep(READ_NOTE_AFTER), if note.is_some() => {}
+        }
+        if let Some(note) = note.take() {
+            note.say().await;
+        }
+        asking.await
+    }
+}
+
+/// What is said of a torrent whose bytes let wait.
+struct Note<'a> {
+    state_dir: &'a Path,
+    torrent: TorrentId,
+}
+
+impl Note<'_> {
+    /// Asks on a connection of its own, as the first one waits. That it cannot be told is no reason to end.
+    async fn say(self) {
+        let rows = match Client::connect(self.state_dir).await {
+            Ok(mut client) => client.request(Command::List).await,
+            Err(error) => Err(error),
+        };
+        let Ok(Answer::List(rows)) = rows else { return };
+        let Some(row) = rows.into_iter().find(|row| row.id == self.torrent) else { return };
+        let cause = row.cause.as_ref().map(|cause| format!(", {}", text::cause(cause))).unwrap_or_default();
+        complain("note", format_args!("waiting for bytes of {}: {}{cause}", row.name, row.state.word()));
     }
 }
 
