@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use unchoke::contract::{
-    AddRequest, Answer, Command, DownloadOrder, FileChoice, OrderChange, PieceSequence, Priority,
+    AddRequest, Answer, Command, DownloadOrder, FileChoice, FirstLast, OrderChange, PieceSequence, Priority,
     PriorityChange, RemoveData, Source, StartState, TorrentRow, TorrentState,
 };
 use unchoke::metainfo::{self, Kind, create};
@@ -145,6 +145,20 @@ async fn fault_81_removed_while_looking_or_added_twice_leaves_one_torrent_or_non
     end(handle, running).await;
     let (handle, running) = engine(folder.path()).await;
     assert!(rows(&handle).await.is_empty());
+    end(handle, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_takes_the_place_of_a_link_changes_only_what_it_names_of_the_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (handle, running) = engine(folder.path()).await;
+    let first = OrderChange { sequence: None, first_last: Some(FirstLast::First) };
+    let torrent = add(&handle, AddRequest { order: first, ..magnet(link(&[])) }).await;
+    let in_order = OrderChange { sequence: Some(PieceSequence::InOrder), first_last: None };
+    add(&handle, AddRequest { order: in_order, ..request(Vec::new()) }).await;
+    reach(&handle, torrent, TorrentState::Downloading).await;
+    let both = DownloadOrder { sequence: PieceSequence::InOrder, first_last: FirstLast::First };
+    assert_eq!(order(&handle).await, both);
     end(handle, running).await;
 }
 

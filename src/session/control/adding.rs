@@ -36,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) peers: Vec<std::net::SocketAddr>,
     /// Trackers beyond the torrent's own.
     pub(super) trackers: Vec<String>,
+    /// What whoever adds it wishes of its order; the torrent has it already, a magnet that it takes over from has not.
+    pub(super) order: OrderChange,
     /// Its place in the list, where it may have to be saved again.
     pub(super) saved: Option<Box<SavedTorrent>>,
 }
@@ -292,6 +294,7 @@ impl Adder {
             added_unix_s,
             peers: Vec::new(),
             trackers: Vec::new(),
+            order: wishes.order,
             saved: None,
         })
     }

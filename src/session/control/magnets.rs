@@ -197,7 +197,7 @@ impl Control {
         let handed = hand_over(&member).await;
         self.directory.remove(from);
         self.drivers.remove(&from);
-        let Prepared { mut torrent, storage, comment, added_unix_s, saved, .. } = prepared;
+        let Prepared { mut torrent, storage, comment, added_unix_s, saved, order, .. } = prepared;
         let (id, now) = (torrent.id(), self.shared.clock.now());
         self.save_resolved(from, id, saved).await;
         let watched = self.watched == Some(from);
@@ -214,8 +214,9 @@ impl Control {
         }
         let levels = self.fitting(id, torrent.info(), &handed.wishes);
         torrent.handle(now, Input::Command(TorrentCommand::SetPriority(levels)));
-        if let Some(order) = handed.order {
-            torrent.handle(now, Input::Command(TorrentCommand::SetOrder(order)));
+        if let Some(known) = handed.order {
+            let order = TorrentCommand::SetOrder(order.applied_to(known));
+            torrent.handle(now, Input::Command(order));
         }
         if handed.paused {
             torrent.handle(now, Input::Command(TorrentCommand::Pause));
