@@ -242,7 +242,8 @@ impl World {
         let Some(link) = self.links.get_mut(&connection) else { return };
         let to = link.peer_of(from);
         let Some(departure) = link.depart(self.now, from, &mut self.rng) else { return };
-        self.events.push(departure.free_at, Happening::WireFree { connection, from });
+        self.events
+            .push(departure.free_at, Happening::WireFree { connection, from, blocks: departure.blocks });
         let delivery =
             Happening::Delivery { connection, to, messages: departure.messages, bytes: departure.bytes };
         self.events.push(departure.arrives_at, delivery);

@@ -19,7 +19,7 @@ pub(super) enum Happening {
     /// Messages reach one end of a connection.
     Delivery { connection: ConnectionId, to: NodeId, messages: Vec<Message>, bytes: u64 },
     /// What one end sent has left it: it may send on.
-    WireFree { connection: ConnectionId, from: NodeId },
+    WireFree { connection: ConnectionId, from: NodeId, blocks: usize },
     /// A call comes through at the called end, and then at the caller's.
     CallArrives { caller: NodeId, called: NodeId, epoch: u32 },
     /// A disk job of an engine is done.

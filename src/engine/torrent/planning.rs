@@ -172,7 +172,7 @@ impl Torrent {
     }
 
     /// Takes a request back: the block is free again, and the peer is told.
-    fn take_back(&mut self, now: Time, id: ConnectionId, entry: Outstanding) {
+    pub(super) fn take_back(&mut self, now: Time, id: ConnectionId, entry: Outstanding) {
         let Outstanding { piece, block, sent_at: _ } = entry;
         if self.connections.get_mut(&id).is_some_and(|peer| peer.requests.cancel(piece, block)) {
             self.release_block(piece, block);
