@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::UsageError;
 use super::args::{CheckChoice, EngineOptions, Limit, YesNo, rate_limit};
 use crate::limits::CONFIG_BYTES_MAX;
 
@@ -26,6 +27,8 @@ pub struct ConfigFile {
     pub port: Option<u16>,
     /// When to hash what is on disk.
     pub check: Option<CheckChoice>,
+    /// Whether data on disk is taken for complete.
+    pub assume_complete: Option<bool>,
     /// Whether saved records of what is complete count.
     pub trust_store: Option<bool>,
     /// Most bytes a second from peers.
@@ -154,6 +157,8 @@ pub struct Effective {
     pub port: u16,
     /// When to hash what is on disk.
     pub check: CheckChoice,
+    /// Whether data on disk is taken for complete.
+    pub assume_complete: YesNo,
     /// Whether saved records count.
     pub trust_store: YesNo,
     /// From peers.
@@ -184,12 +189,23 @@ impl Effective {
             bind: options.bind.or(file.bind).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             port: options.port.or(file.port).unwrap_or(0),
             check: options.check.or(file.check).unwrap_or(CheckChoice::Auto),
+            assume_complete: yes_or_no(options.assume_complete || file.assume_complete.unwrap_or(false)),
             trust_store: options.trust_store.unwrap_or_else(|| yes_or_no(file.trust_store.unwrap_or(true))),
             down: options.down.or(file.down).unwrap_or(Limit(None)),
             up: options.up.or(file.up).unwrap_or(Limit(None)),
             trackers: unless(options.no_trackers, file.trackers),
             seed: unless(options.no_seed, file.seed),
         })
+    }
+
+    /// Refuses wishes that contradict each other, wherever they come from.
+    pub fn check(&self) -> Result<(), UsageError> {
+        if self.assume_complete == YesNo::Yes && self.check == CheckChoice::Always {
+            let message = "--assume-complete believes the data on disk and --check always hashes all of it, so they \
+                           contradict each other: leave one of them out, of the configuration file too";
+            return Err(UsageError(message.to_owned()));
+        }
+        Ok(())
     }
 
     /// The state of affairs as a configuration file that would bring it about.
@@ -214,6 +230,7 @@ impl Effective {
         line("bind", self.bind.to_string().into(), file.bind.is_some());
         line("port", i64::from(self.port).into(), file.port.is_some());
         line("check", check.into(), file.check.is_some());
+        line("assume-complete", (self.assume_complete == YesNo::Yes).into(), file.assume_complete.is_some());
         line("trust-store", (self.trust_store == YesNo::Yes).into(), file.trust_store.is_some());
         line("down", rate(self.down), file.down.is_some());
         line("up", rate(self.up), file.up.is_some());
@@ -298,6 +315,9 @@ const TEMPLATE: &str = "\
 # Hash what is on disk: auto (where records do not answer), never (each piece when it is needed), always.
 #check = \"auto\"
 
+# Take data on disk for complete: each piece is hashed once before it is first served. Not with check = \"always\".
+#assume-complete = false
+
 # Whether saved records of what is complete count.
 #trust-store = true
 
@@ -367,6 +387,19 @@ mod tests {
         assert_eq!(effective.seed, YesNo::Yes);
         let flagged = Effective::layer(&options, Some(Path::new("/x")), &file).unwrap();
         assert_eq!(flagged.state_dir, Path::new("/x"));
+    }
+
+    #[test]
+    fn data_cannot_be_both_believed_and_hashed() {
+        let assuming = EngineOptions { assume_complete: true, ..EngineOptions::default() };
+        for (text, contradicts) in [("", false), ("check = \"never\"", false), ("check = \"always\"", true)] {
+            let effective = Effective::layer(&assuming, Some(Path::new("/s")), &read(text).unwrap()).unwrap();
+            assert_eq!(effective.assume_complete, YesNo::Yes);
+            assert_eq!(effective.check().is_err(), contradicts, "{text}");
+        }
+        let file = read("assume-complete = true").unwrap();
+        let always = EngineOptions { check: Some(CheckChoice::Always), ..EngineOptions::default() };
+        assert!(Effective::layer(&always, Some(Path::new("/s")), &file).unwrap().check().is_err());
     }
 
     #[test]

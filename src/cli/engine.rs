@@ -85,6 +85,7 @@ pub(super) fn add_requests(words: &[String], options: &EngineOptions) -> anyhow:
             save_dir: None,
             priorities: priority_changes(&files),
             start: StartState::Running,
+            order: options.order.change(),
             peers: options.peer.clone(),
             trackers: options.tracker.clone(),
         }
@@ -115,10 +116,24 @@ pub(super) fn check_available(options: &EngineOptions) -> Result<(), super::Usag
 
 /// The session's settings for what is in force.
 pub(super) fn settings(effective: Effective, seed: Switch, restore: Restore) -> Settings {
-    let Effective { save_dir, state_dir, bind, port, check, trust_store, down, up, trackers, seed: _ } =
-        effective;
+    let Effective {
+        save_dir,
+        state_dir,
+        bind,
+        port,
+        check,
+        assume_complete,
+        trust_store,
+        down,
+        up,
+        trackers,
+        seed: _,
+    } = effective;
     Settings {
-        assume: Assume::Nothing,
+        assume: match assume_complete {
+            YesNo::Yes => Assume::Complete,
+            YesNo::No => Assume::Nothing,
+        },
         state_dir,
         save_dir,
         bind,
@@ -136,8 +151,14 @@ pub(super) fn settings(effective: Effective, seed: Switch, restore: Restore) -> 
         up_limit: up.0,
         trackers: switch(trackers),
         seed,
+        debug: Switch::Off,
         restore,
     }
+}
+
+/// Whether the options ask for comparisons of the engine's own state.
+pub(super) const fn debug(options: &EngineOptions) -> Switch {
+    if options.debug { Switch::On } else { Switch::Off }
 }
 
 /// A yes or no as the session takes it.

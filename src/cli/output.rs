@@ -51,6 +51,11 @@ impl Output {
         self.stream.is_terminal()
     }
 
+    /// Whether nobody reads it any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.reader == Reader::Gone
+    }
+
     /// Writes a line that stays. What comes from outside in it must have been made safe to show.
     pub(super) fn line(&mut self, text: impl std::fmt::Display) -> io::Result<()> {
         let clear = if std::mem::take(&mut self.has_passing_line) { CLEAR_LINE } else { "" };

@@ -43,6 +43,7 @@ impl<'a> StatusLine<'a> {
             name,
             state,
             cause,
+            order: _,
             done_bytes,
             wanted_bytes,
             total_bytes,
@@ -90,7 +91,7 @@ pub(super) fn to_millis(seconds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::TorrentState;
+    use crate::contract::{DownloadOrder, TorrentState};
 
     #[test]
     fn the_keys_are_those_of_the_contract() {
@@ -99,6 +100,7 @@ mod tests {
             name: Untrusted::new("a\u{1b}b"),
             state: TorrentState::Downloading,
             cause: None,
+            order: DownloadOrder::default(),
             done_bytes: 1,
             wanted_bytes: 2,
             total_bytes: 3,

@@ -11,7 +11,7 @@ use super::config::Effective;
 use super::engine::{self, Engine};
 use super::signals::Signals;
 use crate::contract::AddRequest;
-use crate::session::{Handle, Restore};
+use crate::session::{Handle, Restore, Settings};
 use crate::tui::{self, ColourDepth, Glyphs, Link, Options, TuiError};
 
 /// Runs `unchoke [SRC...]`.
@@ -21,12 +21,14 @@ pub(super) async fn run(
     effective: Effective,
 ) -> anyhow::Result<Exit> {
     engine::check_available(options)?;
+    effective.check()?;
     if !is_possible() {
         return Err(TuiError::NotATerminal.into());
     }
     let requests = engine::add_requests(sources, options)?;
     let seed = engine::switch(effective.seed);
-    let engine = Engine::start(engine::settings(effective, seed, Restore::SavedList)).await?;
+    let settings = engine::settings(effective, seed, Restore::SavedList);
+    let engine = Engine::start(Settings { debug: engine::debug(options), ..settings }).await?;
     let exit = show(&engine.handle, requests).await;
     // Made after the screen's own have seen what came before: only a new signal is impatience.
     let mut signals = Signals::new().context("cannot listen for signals")?;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::bytes::FileBytes;
 use super::inspection::{Dump, DumpKind};
+use super::policy::OrderChange;
 use super::snapshot::{EngineStatus, Priority, TorrentDetail, TorrentRow};
 use super::untrusted::Untrusted;
 use crate::units::{FileIndex, Rate, Time, TorrentId};
@@ -37,6 +39,31 @@ pub enum Command {
         /// The changes, in order.
         changes: Vec<PriorityChange>,
     },
+    /// Sets in which order pieces are fetched; of a magnet too, whose torrent will have it.
+    SetOrder {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// What of it changes.
+        order: OrderChange,
+    },
+    /// Gives bytes of a file as soon as they are here, and has them and what follows fetched before all others, wanted
+    /// or not. Gives [`Answer::Bytes`]; there is no limit to the wait but that of whoever waits.
+    Read {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// A number of the asker's own. Reads of one number are one reader, who is now at the place of the latest.
+        #[serde(default)]
+        reader: u32,
+        /// Which file.
+        file: FileIndex,
+        /// First byte, from the start of the file.
+        offset: u64,
+        /// At most this many bytes; fewer come at the end of the file, and where a piece ends after some.
+        bytes_max: u32,
+        /// How many bytes behind those will be asked for soon.
+        #[serde(default)]
+        ahead_bytes: u64,
+    },
     /// Hashes everything on disk again.
     Recheck(TorrentId),
     /// Announces to all trackers now.
@@ -55,6 +82,8 @@ pub enum Command {
         /// Bytes per second to all peers together.
         up: Option<Rate>,
     },
+    /// Switches the comparison of the engine's own state on or off, for all torrents ([`super::EventKind::Inconsistent`]).
+    SetDebug(bool),
     /// Names the torrent whose detail snapshots are to carry.
     Watch(Option<TorrentId>),
     /// All torrents. Gives [`Answer::List`].
@@ -113,6 +142,9 @@ pub struct AddRequest {
     pub priorities: Vec<PriorityChange>,
     /// Whether it starts at once.
     pub start: StartState,
+    /// In which order pieces are fetched, where that is not to stay as it is.
+    #[serde(default)]
+    pub order: OrderChange,
     /// Peers known by hand.
     pub peers: Vec<SocketAddr>,
     /// Trackers beyond the torrent's own, as tiers of their own.
@@ -188,6 +220,8 @@ pub enum Answer {
     Detail(Arc<TorrentDetail>),
     /// The program from within.
     Dump(Box<Dump>),
+    /// Bytes of a file, at least one; none at its end.
+    Bytes(FileBytes),
 }
 
 /// What a torrent says of itself before it is added.

@@ -130,6 +130,11 @@ pub enum EventKind {
         /// How many.
         count: u64,
     },
+    /// The engine's own state contradicts itself, which the debug switch looks for. A defect; nothing was stopped.
+    Inconsistent {
+        /// What was found where something else is due.
+        what: Untrusted,
+    },
     /// One turn of an owner took longer than `limits::TURN_SLOW`.
     SlowTurn {
         /// How long.
@@ -169,7 +174,7 @@ impl EventKind {
             | Self::SlowTurn { .. }
             | Self::Stuck(_)
             | Self::Dropped { .. } => Severity::Warning,
-            Self::DiskFailed { .. } => Severity::Error,
+            Self::DiskFailed { .. } | Self::Inconsistent { .. } => Severity::Error,
             Self::Notice { severity, .. } => *severity,
         }
     }

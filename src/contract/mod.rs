@@ -4,6 +4,7 @@
 //! (bounded, counted when dropped) and [`Snapshot`]s (latest wins). The same types go over an in-process channel and,
 //! as JSON lines, over the Unix socket. Nothing here has behaviour beyond making itself presentable.
 
+mod bytes;
 mod command;
 mod event;
 mod glob;
@@ -13,6 +14,7 @@ mod runs;
 mod snapshot;
 mod untrusted;
 
+pub use bytes::FileBytes;
 pub use command::{
     AddRequest, Answer, Command, FileChoice, FilePreview, PriorityChange, Refusal, RemoveData, Source,
     StartState, TorrentPreview,
@@ -23,7 +25,7 @@ pub use inspection::{
     Dump, DumpKind, DumpRows, LockReport, QueueKind, QueueReport, Stuck, StuckThing, TaskId, TaskKind,
     TaskName, TaskReport, TaskState,
 };
-pub use policy::{Assume, CheckPolicy, DownloadOrder, FirstLast, PieceSequence, StoreTrust};
+pub use policy::{Assume, CheckPolicy, DownloadOrder, FirstLast, OrderChange, PieceSequence, StoreTrust};
 pub use runs::{Blocked, PieceLevel, PieceRun, PieceRuns};
 pub use snapshot::{
     Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource, PieceCounts,

@@ -48,6 +48,26 @@ pub struct DownloadOrder {
     pub first_last: FirstLast,
 }
 
+/// A change of a [`DownloadOrder`]: what is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderChange {
+    /// The order among pieces of equal level.
+    pub sequence: Option<PieceSequence>,
+    /// Whether first and last pieces go before all others.
+    pub first_last: Option<FirstLast>,
+}
+
+impl OrderChange {
+    /// The order after this change.
+    pub fn applied_to(self, order: DownloadOrder) -> DownloadOrder {
+        DownloadOrder {
+            sequence: self.sequence.unwrap_or(order.sequence),
+            first_last: self.first_last.unwrap_or(order.first_last),
+        }
+    }
+}
+
 /// The order among pieces of equal level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -45,6 +45,9 @@ pub struct EngineStatus {
     pub disk_free_bytes: Option<u64>,
     /// The folder payload is saved into unless a torrent says otherwise.
     pub save_dir: PathBuf,
+    /// Whether the engine's own state is compared with what follows from scratch.
+    #[serde(default)]
+    pub debug: bool,
 }
 
 /// One line of the torrent list.
@@ -64,6 +67,8 @@ pub struct TorrentRow {
     pub wanted_bytes: u64,
     /// Bytes of all files, pad files aside.
     pub total_bytes: u64,
+    /// In which order its pieces are fetched.
+    pub order: DownloadOrder,
     /// Payload bytes per second in.
     pub down_bps: Rate,
     /// Payload bytes per second out.
@@ -217,8 +222,6 @@ pub struct TorrentDetail {
     pub comment: Option<Untrusted>,
     /// Trackers only (BEP 27).
     pub private: bool,
-    /// In which order its pieces are fetched.
-    pub order: DownloadOrder,
     /// Its files, pad files aside.
     pub files: Vec<FileRow>,
     /// Its connections.

@@ -27,6 +27,11 @@ impl<T> ReplySender<T> {
         drop(self.inner.send(value));
     }
 
+    /// Waits until nobody waits for the answer any more.
+    pub async fn closed(&mut self) {
+        self.inner.closed().await;
+    }
+
     /// Whether nobody waits any more.
     pub fn is_closed(&self) -> bool {
         self.inner.is_closed()

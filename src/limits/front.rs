@@ -30,6 +30,17 @@ pub const WATCHDOG_TOLD_MAX: usize = 16;
 
 /// Tasks looked at under one hold of the registry's lock, so that whoever starts or ends one waits for microseconds.
 pub const WATCHDOG_TASKS_PER_HOLD: usize = 256;
+/// Pieces that the debug switch's comparison looks at in one step: a fraction of its budget.
+pub const AUDIT_PIECES_PER_STEP: u32 = 1024;
+
+/// Time that such a comparison takes of a torrent's owner at once: not to be felt.
+pub const AUDIT_BUDGET: Duration = Duration::from_millis(1);
+
+/// Time between two such comparisons of one torrent: a thousandth of a core, and a million pieces within minutes.
+pub const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Differences told of one torrent: the first ones say what is wrong, the rest follows from it.
+pub const AUDIT_TOLD_MAX: usize = 32;
 
 // ---- command line ------------------------------------------------------------------------------------------------
 
@@ -89,6 +100,12 @@ pub const REMOTE_DUMP_QUESTION_BYTES_MAX: u64 = 1024;
 
 /// How long the one who gives dumps waits for the question of a client, while the next one waits for its turn.
 pub const REMOTE_DUMP_READ: Duration = Duration::from_secs(2);
+/// How far behind its place `ctl read` has the engine fetch: some seconds of a film, and a fraction of what would make the
+/// swarm's rarest pieces wait.
+pub const READ_AHEAD_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Wait of `ctl read` for an answer before it says what the torrent is doing: a piece of a working swarm comes sooner.
+pub const READ_NOTE_AFTER: Duration = Duration::from_secs(2);
 
 /// Pause after the control socket could not take a client (no descriptors left, most likely).
 pub const REMOTE_ACCEPT_RETRY: Duration = Duration::from_secs(1);

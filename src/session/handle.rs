@@ -4,6 +4,7 @@
 //! each other, and events that find a full queue are counted and told as [`EventKind::Dropped`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::contract::{Answer, Command, Event, EventKind, Refusal, Snapshot};
 use crate::inspect;
@@ -16,6 +17,9 @@ pub struct Handle {
     snapshots: inspect::WatchReceiver<Arc<Snapshot>>,
     events: EventHub,
     listen_port: u16,
+    asker: u32,
+    /// Askers so far.
+    askers: Arc<AtomicU32>,
 }
 
 /// A command on its way to the engine, and where its answer goes.
@@ -23,6 +27,8 @@ pub struct Handle {
 pub struct Request {
     /// What is asked.
     pub command: Command,
+    /// Who asks: the number that all clones of a handle share.
+    pub asker: u32,
     /// Answered exactly once.
     pub reply: inspect::ReplySender<Result<Answer, Refusal>>,
 }
@@ -44,19 +50,31 @@ impl Handle {
         let (asking, requests) = inspect::channel("requests of front ends", REQUEST_QUEUE);
         let (snapshots, watching) = inspect::watch("snapshots", Arc::new(Snapshot::default()));
         let events = EventHub::new();
-        let handle = Self { requests: asking, snapshots: watching, events: events.clone(), listen_port };
+        let handle = Self {
+            requests: asking,
+            snapshots: watching,
+            events: events.clone(),
+            listen_port,
+            asker: 0,
+            askers: Arc::default(),
+        };
         (handle, EngineEnds { requests, snapshots, events })
     }
 
-    /// Asks, and waits until it has taken effect. A dump is made here and now, on the asker's own task: the
-    /// engine's may be what is stuck.
+    /// A handle for somebody else: what the engine keeps of an asker, its readers, is not shared.
+    pub fn for_another(&self) -> Self {
+        Self { asker: self.askers.fetch_add(1, Ordering::Relaxed).wrapping_add(1), ..self.clone() }
+    }
+
+    /// Asks, and waits until it has taken effect. Dropping the future takes a read back; all else goes on. A dump is made
+    /// here and now, on the asker's own task: the engine's may be what is stuck.
     pub async fn request(&self, command: Command) -> Result<Answer, Refusal> {
         if let Command::Dump(kind) = command {
             return Ok(Answer::Dump(Box::new(inspect::dump(kind))));
         }
         let ended = || Refusal::new("the engine has ended: start unchoke again");
         let (reply, answer) = inspect::reply("answer to a front end");
-        self.requests.send(Request { command, reply }).await.map_err(|_| ended())?;
+        self.requests.send(Request { command, asker: self.asker, reply }).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
 

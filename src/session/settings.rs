@@ -31,6 +31,8 @@ pub struct Settings {
     pub trackers: Switch,
     /// Whether complete torrents go on seeding; `Off`: they pause.
     pub seed: Switch,
+    /// Whether the engine's own state is compared with what follows from scratch.
+    pub debug: Switch,
     /// Whether the saved torrents come back.
     pub restore: Restore,
 }

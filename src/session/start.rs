@@ -14,7 +14,7 @@ use super::driver::Shared;
 use super::handle::{EventHub, Handle};
 use super::net::{self, BindError};
 use super::remote::{self, ServeError};
-use super::settings::{Restore, Settings};
+use super::settings::{Restore, Settings, Switch};
 use super::store::{StateDirError, StateDirLock, Store, StoreError, StoreHandle};
 use crate::codec::peer_id;
 use crate::contract::{Event, EventKind};
@@ -110,8 +110,10 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     let mut rng = fastrand::Rng::new();
     let (nudge, nudges) = inspect::channel("a torrent changed state", 1);
     let (store, store_closing) = StoreHandle::start(store)?;
+    let (debug, debug_reader) = inspect::watch("debug switch", settings.debug == Switch::On);
     let shared = Shared {
         clock,
+        debug: debug_reader,
         bind: settings.bind,
         peer_id: peer_id::ours(&mut rng),
         disk: Arc::new(DiskPool::start(DiskPool::default_threads())?),
@@ -132,7 +134,7 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     let server = remote::serve(lock.dir(), handle.clone())?;
     let dumps = remote::serve_dumps(lock.dir())?;
     let stored = if settings.restore == Restore::SavedList { stored } else { Vec::new() };
-    let parts = ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng };
+    let parts = ControlParts { settings, shared, directory, http, ends, nudges, debug, listen_port, rng };
     let control = Control::new(parts, stored, damaged);
     let control = inspect::spawn("control", control.run());
     Ok((handle, Running { control, listeners, server, dumps, watchdog, store_closing, lock }))

@@ -247,7 +247,8 @@ impl World {
             }
             return;
         };
-        self.events.push(departure.free_at, Happening::WireFree { connection, from });
+        self.events
+            .push(departure.free_at, Happening::WireFree { connection, from, blocks: departure.blocks });
         let delivery =
             Happening::Delivery { connection, to, messages: departure.messages, bytes: departure.bytes };
         self.events.push(departure.arrives_at, delivery);

@@ -19,7 +19,7 @@ pub(super) enum Happening {
     /// Messages reach one end of a connection.
     Delivery { connection: ConnectionId, to: NodeId, messages: Vec<Message>, bytes: u64 },
     /// What one end sent has left it: it may send on.
-    WireFree { connection: ConnectionId, from: NodeId },
+    WireFree { connection: ConnectionId, from: NodeId, blocks: usize },
     /// One end closes, for all it had to say has arrived.
     HangUp { connection: ConnectionId, from: NodeId },
     /// A call comes through at the called end, and then at the caller's.

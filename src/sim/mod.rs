@@ -31,3 +31,6 @@ pub use manners::{Answers, Flood, Holding, Manners, Unchokes};
 pub use network::LinkQuality;
 pub use payload::{Payload, Shape};
 pub use world::{NodeId, World};
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,8 @@ pub(super) struct Departure {
     pub(super) bytes: u64,
     /// Payload bytes among them.
     pub(super) payload_bytes: u64,
+    /// Blocks among them.
+    pub(super) blocks: usize,
     /// When the end may send on.
     pub(super) free_at: Time,
     pub(super) arrives_at: Time,
@@ -167,6 +169,7 @@ impl Link {
             _ => 0,
         };
         let payload_bytes: u64 = messages.iter().map(payload).sum();
+        let blocks = messages.iter().filter(|message| matches!(message, Message::Piece { .. })).count();
         let bytes = payload_bytes + messages.len() as u64 * HEAD_BYTES;
         lane.busy = true;
         lane.in_socket_bytes += bytes;
@@ -178,6 +181,7 @@ impl Link {
             messages,
             bytes,
             payload_bytes,
+            blocks,
             free_at: now + leaving,
             arrives_at: lane.arrives_at,
         })

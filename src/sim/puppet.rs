@@ -13,6 +13,8 @@ use crate::units::{ConnectionId, PeerId, PieceIndex, Time};
 
 /// How long after a choke requests may still come: they were under way.
 const CHOKE_GRACE: Duration = Duration::from_secs(10);
+/// Blocks that a puppet hands over before they have left; the rest waits with it, where a cancel still finds it.
+const UNSENT_BLOCKS_MAX: usize = 8;
 /// Blocks a puppet asks for at a time.
 const ASKED_AT_ONCE: usize = 8;
 
@@ -54,6 +56,8 @@ struct Talk {
     next_answer_at: Time,
     next_flap_at: Option<Time>,
     blocks_sent: u32,
+    /// Blocks given to its end of the connection that have not left it.
+    unsent_blocks: usize,
     /// What it knows the engine has, and what it has asked it for.
     theirs: BTreeSet<PieceIndex>,
     they_choke: bool,
@@ -99,6 +103,7 @@ impl Puppet {
             next_answer_at: now,
             next_flap_at: None,
             blocks_sent: 0,
+            unsent_blocks: 0,
             theirs: BTreeSet::new(),
             they_choke: true,
             asking: BTreeSet::new(),
@@ -285,6 +290,9 @@ impl Puppet {
         let manners = &self.manners;
         let Some(talk) = self.talks.get_mut(&id) else { return };
         while let Some(&request) = talk.waiting.front() {
+            if talk.unsent_blocks >= UNSENT_BLOCKS_MAX {
+                return;
+            }
             if manners.answers == Answers::Never {
                 return;
             }
@@ -304,6 +312,7 @@ impl Puppet {
                 continue;
             }
             talk.blocks_sent += 1;
+            talk.unsent_blocks += 1;
             let mut data = self.payload.range(piece, begin, length);
             match manners.answers {
                 Answers::Corrupt { one_in } if talk.blocks_sent.is_multiple_of(one_in.max(1)) => {
@@ -347,6 +356,16 @@ impl Puppet {
                 }
             }
         }
+    }
+
+    /// Blocks have left its end of a connection: there is room for more.
+    pub(super) fn sent(&mut self, now: Time, id: ConnectionId, blocks: usize) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if let Some(talk) = self.talks.get_mut(&id) {
+            talk.unsent_blocks = talk.unsent_blocks.saturating_sub(blocks);
+        }
+        self.answer(now, id, &mut actions);
+        actions
     }
 
     pub(super) fn wake(&mut self, now: Time) -> Vec<Action> {

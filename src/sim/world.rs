@@ -227,11 +227,15 @@ impl World {
             Happening::Delivery { connection, to, messages, bytes } => {
                 self.deliver(connection, to, messages, bytes);
             }
-            Happening::WireFree { connection, from } => {
+            Happening::WireFree { connection, from, blocks } => {
                 if let Some(link) = self.links.get_mut(&connection) {
                     link.set_free(from);
-                    self.pump(from, connection);
                 }
+                if let Participant::Puppet(puppet) = &mut self.nodes[from.0] {
+                    let actions = puppet.sent(self.now, connection, blocks);
+                    self.act(from, actions);
+                }
+                self.pump(from, connection);
             }
             Happening::HangUp { connection, from } => self.hang_up(from, connection, "closed by the peer"),
             Happening::CallArrives { caller, called, epoch } => self.call_arrives(caller, called, epoch),

@@ -72,6 +72,9 @@ pub struct PiecesAreas {
     pub runs: Rect,
 }
 
+/// Columns that the meaning of all cells takes in one row.
+pub(super) const LEGEND_COLUMNS: u16 = 121;
+
 /// Divides the pieces pane: the map has a quarter of it, or less where there are too few pieces to fill that.
 pub fn pieces(pane: Rect, pieces: u32) -> PiecesAreas {
     let mut y = pane.y;
@@ -81,7 +84,7 @@ pub fn pieces(pane: Rect, pieces: u32) -> PiecesAreas {
         y += rows;
         area
     };
-    let legend_rows = if pane.width < 100 { 2 } else { 1 };
+    let legend_rows = if pane.width < LEGEND_COLUMNS { 2 } else { 1 };
     let counts = take(1);
     let filled = pieces.div_ceil(u32::from(pane.width.saturating_sub(2)).max(1));
     let map = take((pane.height / 4).min(u16::try_from(filled).unwrap_or(u16::MAX)).max(1));

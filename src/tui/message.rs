@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::KeyEvent;
 
-use crate::contract::{Answer, Command, Event, Refusal, Snapshot};
+use crate::contract::{Answer, Command, Event, FirstLast, PieceSequence, Refusal, Snapshot};
 
 /// Something that the model takes notice of.
 #[derive(Clone, Debug)]
@@ -97,4 +97,8 @@ pub enum Done {
     Verifying,
     /// Trackers are being asked.
     Announced,
+    /// The order of pieces is another.
+    Sequence(PieceSequence),
+    /// First and last pieces have another place.
+    FirstLast(FirstLast),
 }

@@ -36,12 +36,23 @@ fn every_call_of_the_contract_is_accepted() {
         "ctl remove d43e --data",
         "ctl files d43e --json",
         "ctl priority d43e a/b.bin 3 off **.nfo high",
+        "ctl order d43e",
+        "ctl order d43e --sequential on --first-last off --json",
+        "ctl add a --sequential --first-last",
+        "download a --sequential --first-last",
+        "a.torrent --sequential",
+        "a.torrent --assume-complete",
+        "download a --assume-complete --check never",
         "ctl pieces d43e",
+        "ctl read d43e a/b.bin",
+        "ctl read d43e 3 --offset 7 --length 9",
         "ctl peers d43e",
         "ctl trackers d43e",
         "ctl recheck d43e",
         "ctl announce d43e",
         "ctl limit",
+        "ctl debug",
+        "ctl debug on --json",
         "ctl limit --down 1.5MiB --up 0",
         "dump tasks --state-dir s",
         "dump locks --json",
@@ -78,6 +89,12 @@ fn wrong_usage_is_refused_with_status_two() {
         "ctl pause",
         "dump",
         "dump everything",
+        "ctl debug maybe",
+        "ctl read d43e",
+        "ctl read d43e a --offset x",
+        "ctl order",
+        "ctl order d43e --sequential",
+        "ctl order d43e --sequential maybe",
         "config",
         "--port 5 download a",
     ] {
@@ -138,7 +155,7 @@ fn options_that_ask_for_what_is_not_there_are_told() {
     for line in ["download a --encryption require", "download a --no-tcp"] {
         assert!(matches!(told(line)[..], [Unavailable::Refuse(_)]), "{line}");
     }
-    for line in ["download a --webseed u", "download a --diagnostics 127.0.0.1:1", "download a --debug"] {
+    for line in ["download a --webseed u", "download a --diagnostics 127.0.0.1:1"] {
         assert!(matches!(told(line)[..], [Unavailable::Warn(_)]), "{line}");
     }
 }

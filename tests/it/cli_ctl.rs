@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use unchoke::contract::{
-    Answer, Command, DownloadOrder, EngineStatus, FileRow, PeerCounts, PieceCounts, PieceLevel, PieceRun,
-    Priority, Refusal, TorrentDetail, TorrentRow, TorrentState, Untrusted, WebseedCounts,
+    Answer, Command, DownloadOrder, EngineStatus, FileBytes, FileRow, PeerCounts, PieceCounts, PieceLevel,
+    PieceRun, Priority, Refusal, TorrentDetail, TorrentRow, TorrentState, Untrusted, WebseedCounts,
 };
 use unchoke::inspect;
 use unchoke::session::remote::{Server, serve};
@@ -16,6 +16,9 @@ use unchoke::session::{EngineEnds, Handle};
 use unchoke::units::{FileIndex, PieceIndex, Rate, Time, TorrentId};
 
 use crate::real::unchoke::run;
+
+/// The bytes of the only file that can be read.
+const CONTENT: &[u8; 10] = b"\0\x1b[2J\xff\n6\r9";
 
 /// A call on loopback ends long before this.
 const CALL_MAX: Duration = Duration::from_secs(30);
@@ -81,6 +84,20 @@ async fn answer(mut ends: EngineEnds, telling: inspect::Sender<Command>) {
             Command::List => Ok(Answer::List(vec![row(0xa1), row(0xa2)])),
             Command::Detail(_) => Ok(Answer::Detail(Arc::new(detail()))),
             Command::Recheck(_) => Err(Refusal::new("it is being checked already")),
+            Command::Read { file: FileIndex(2), .. } => {
+                let late = async move {
+                    tokio::time::sleep(Duration::from_secs(3)).await;
+                    request.reply.send(Ok(Answer::Bytes(FileBytes(CONTENT[..].into()))));
+                };
+                inspect::spawn("a read that waits", late).detach();
+                continue;
+            }
+            Command::Read { file: FileIndex(1), offset, bytes_max, .. } => {
+                // Pieces end at 4 and 8: no answer goes across.
+                let end = (offset / 4 * 4 + 4).min(offset + u64::from(bytes_max)).min(10);
+                let range = usize::try_from(offset).unwrap()..usize::try_from(end).unwrap();
+                Ok(Answer::Bytes(FileBytes(CONTENT[range].to_vec().into())))
+            }
             command => {
                 telling.send(command).await.unwrap();
                 Ok(Answer::Done)
@@ -98,6 +115,7 @@ fn row(last_byte: u8) -> Arc<TorrentRow> {
         name: Untrusted::new("a\u{1b}[2Jb"),
         state: TorrentState::Downloading,
         cause: None,
+        order: DownloadOrder::default(),
         done_bytes: 10,
         wanted_bytes: 20,
         total_bytes: 30,
@@ -134,7 +152,6 @@ fn detail() -> TorrentDetail {
         files: vec![file(0, "t/a.bin"), file(1, "t/b.bin"), file(2, "t/sub/c.nfo")],
         peers: Vec::new(),
         trackers: Vec::new(),
-        order: DownloadOrder::default(),
         runs: [PieceRun {
             start: PieceIndex(0),
             length: 4,
@@ -170,7 +187,8 @@ fn programs_get_the_stable_keys() {
     assert_eq!(files[1], expected);
     let runs = engine.json(&format!("pieces {}", first()));
     let expected = json!([{"start": 0, "length": 4, "priority": "normal", "have": false, "partial": false,
-                           "checking": false, "unknown": false, "requested": false, "blocked": null}]);
+                           "checking": false, "unknown": false, "unverified": false, "requested": false,
+                           "blocked": null}]);
     assert_eq!(runs, expected);
     assert_eq!(engine.json(&format!("peers {}", first())), json!([]));
     assert_eq!(engine.json(&format!("trackers {}", first())), json!([]));
@@ -223,6 +241,62 @@ fn one_limit_is_set_and_the_other_kept() {
     assert_eq!(engine.json("limit"), json!({"down_bps": 500, "up_bps": null}));
     assert_eq!(engine.json("limit --up 2k"), json!({"down_bps": 500, "up_bps": 2000}));
     assert_eq!(engine.told(), json!({"set_limits": {"down": 500, "up": 2000}}));
+}
+
+#[test]
+fn a_part_of_the_order_is_set_and_what_is_in_force_printed() {
+    let mut engine = Engine::start();
+    let of =
+        |sequential, first_last| json!({"id": first(), "sequential": sequential, "first_last": first_last});
+    assert_eq!(engine.json(&format!("order {}", first())), of(false, false));
+    assert_eq!(engine.json(&format!("order {} --sequential on", first())), of(true, false));
+    let change = json!({"sequence": "in_order", "first_last": null});
+    assert_eq!(engine.told(), json!({"set_order": {"torrent": first(), "order": change}}));
+    let output = engine.ctl(&format!("order {} --first-last on", first()));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text, "sequential  off\nfirst-last  on\n");
+}
+
+#[test]
+fn bytes_of_a_file_are_written_as_they_are() {
+    let engine = Engine::start();
+    for (options, range) in
+        [("", 0..10), ("--offset 3", 3..10), ("--offset 3 --length 4", 3..7), ("--offset 10", 10..10)]
+    {
+        let output = engine.ctl(&format!("read {} t/b.bin {options}", first()));
+        assert_eq!(output.stdout, CONTENT[range], "{options}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success());
+    }
+    assert!(engine.refusal(&format!("read {} 1 --offset 11", first())).contains("10 bytes"));
+    assert!(engine.refusal(&format!("read {} t/*", first())).contains("2 files"));
+    assert_eq!(engine.ctl(&format!("read {} 1 --json", first())).status.code(), Some(2));
+}
+
+#[test]
+fn a_read_that_waits_says_what_the_torrent_is_doing() {
+    let engine = Engine::start();
+    let output = engine.ctl(&format!("read {} 2", first()));
+    assert_eq!(output.stdout, CONTENT);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "note: waiting for bytes of a␛[2Jb: downloading\n");
+}
+
+#[test]
+fn people_see_runs_as_a_line_and_as_a_table() {
+    let engine = Engine::start();
+    let text = String::from_utf8(engine.ctl(&format!("pieces {}", first())).stdout).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("4.", 3), "{text}");
+    assert!(lines[1].starts_with("FIRST") && lines[2].contains("missing"), "{text}");
+}
+
+#[test]
+fn the_debug_switch_is_shown_and_moved() {
+    let mut engine = Engine::start();
+    assert_eq!(engine.json("debug"), json!({"debug": false}));
+    assert_eq!(engine.json("debug on"), json!({"debug": true}));
+    assert_eq!(engine.told(), json!({"set_debug": true}));
+    assert_eq!(String::from_utf8(engine.ctl("debug off").stdout).unwrap(), "debug  off\n");
 }
 
 #[test]

@@ -215,13 +215,14 @@ fn wrong_usage_ends_with_two() {
     let call = Call::new();
     let source = call.torrent(&[]);
     let output = call.path("made.torrent").to_string_lossy().into_owned();
-    let wrong: [&[&str]; 13] = [
+    let wrong: [&[&str]; 14] = [
         &["download"],
         &["download", &source, "--no-such-option"],
         &["download", &source, "--port", "banana"],
         &["download", &source, "--port", "70000"],
         &["download", &source, "--check", "sometimes"],
         &["download", &source, "--peer", "nowhere"],
+        &["download", &source, "--assume-complete", "--check", "always"],
         &["download", &source, "--file", "*.iso=loud"],
         &["ctl", "secrets"],
         &["ctl", "priority", "d43e", "a.bin", "loud"],

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use unchoke::contract::{
-    AddRequest, Answer, Command, FileChoice, Priority, PriorityChange, RemoveData, Source, StartState,
-    TorrentRow, TorrentState,
+    AddRequest, Answer, Command, DownloadOrder, FileChoice, FirstLast, OrderChange, PieceSequence, Priority,
+    PriorityChange, RemoveData, Source, StartState, TorrentRow, TorrentState,
 };
 use unchoke::metainfo::{self, Kind, create};
 use unchoke::session::Handle;
 use unchoke::units::TorrentId;
 
-use crate::session::{add, assert_payload, end, engine, loopback, reach, request, seed, torrent};
+use crate::session::{add, assert_payload, end, engine, loopback, order, reach, request, seed, torrent};
 
 /// The link to the torrent that the seed has.
 fn link(peers: &[SocketAddr]) -> String {
@@ -81,7 +81,7 @@ async fn a_magnet_that_names_a_seed_becomes_the_torrent_in_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_in_the_middle_of_the_metadata_keeps_the_link_the_pause_and_the_wishes() {
+async fn a_restart_in_the_middle_of_the_metadata_keeps_the_link_the_pause_the_order_and_the_wishes() {
     let (_seed_folder, seed, seed_running, address) = seed().await;
     let folder = tempfile::tempdir().unwrap();
     let (leecher, running) = engine(folder.path()).await;
@@ -90,15 +90,19 @@ async fn a_restart_in_the_middle_of_the_metadata_keeps_the_link_the_pause_and_th
     assert_eq!(rows(&leecher).await[0].state, TorrentState::Metadata);
     let off = PriorityChange { files: FileChoice::Glob("bundle/a.bin".into()), level: Priority::Off };
     leecher.request(Command::SetPriority { torrent, changes: vec![off] }).await.unwrap();
+    let change = OrderChange { sequence: Some(PieceSequence::InOrder), first_last: None };
+    leecher.request(Command::SetOrder { torrent, order: change }).await.unwrap();
     leecher.request(Command::Pause(torrent)).await.unwrap();
     end(leecher, running).await;
 
     let (again, running) = engine(folder.path()).await;
     reach(&again, torrent, TorrentState::Paused).await;
+    assert_eq!(order(&again).await, change.applied_to(DownloadOrder::default()));
     assert_eq!(rows(&again).await[0].name.raw(), "a name");
     add_peer(&again, torrent, address).await;
     again.request(Command::Resume(torrent)).await.unwrap();
     reach(&again, torrent, TorrentState::Finished).await;
+    assert_eq!(order(&again).await, change.applied_to(DownloadOrder::default()));
     assert_eq!(
         levels(&again, torrent).await,
         [Priority::Off, Priority::Normal, Priority::Normal, Priority::Normal]
@@ -141,6 +145,20 @@ async fn fault_81_removed_while_looking_or_added_twice_leaves_one_torrent_or_non
     end(handle, running).await;
     let (handle, running) = engine(folder.path()).await;
     assert!(rows(&handle).await.is_empty());
+    end(handle, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_takes_the_place_of_a_link_changes_only_what_it_names_of_the_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (handle, running) = engine(folder.path()).await;
+    let first = OrderChange { sequence: None, first_last: Some(FirstLast::First) };
+    let torrent = add(&handle, AddRequest { order: first, ..magnet(link(&[])) }).await;
+    let in_order = OrderChange { sequence: Some(PieceSequence::InOrder), first_last: None };
+    add(&handle, AddRequest { order: in_order, ..request(Vec::new()) }).await;
+    reach(&handle, torrent, TorrentState::Downloading).await;
+    let both = DownloadOrder { sequence: PieceSequence::InOrder, first_last: FirstLast::First };
+    assert_eq!(order(&handle).await, both);
     end(handle, running).await;
 }
 

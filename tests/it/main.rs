@@ -13,6 +13,7 @@ mod demo;
 mod magnets;
 mod metainfo_corpora;
 mod parts;
+mod reading;
 mod real;
 mod screens;
 mod session;

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use unchoke::contract::{
-    AddRequest, Answer, CheckPolicy, Command, EventKind, FileChoice, Priority, PriorityChange, RemoveData,
-    Source, StartState, StoreTrust, TorrentState,
+    AddRequest, Answer, Assume, CheckPolicy, Command, DownloadOrder, EventKind, FileChoice, FirstLast,
+    OrderChange, PieceSequence, Priority, PriorityChange, RemoveData, Source, StartState, StoreTrust,
+    TorrentState,
 };
 use unchoke::metainfo::create;
 use unchoke::session::{self, Handle, Restore, Running, Settings, Switch};
@@ -18,7 +19,7 @@ const FILES: [(&str, usize); 4] =
     [("a.bin", 700_001), ("sub/b.bin", 262_144), ("empty", 0), ("sub/c.bin", 99)];
 
 /// Payload that no two positions of which look alike.
-fn payload(bytes: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn payload(bytes: usize, seed: u64) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(seed);
     std::iter::repeat_with(|| rng.u8(..)).take(bytes).collect()
 }
@@ -53,7 +54,7 @@ pub(crate) fn assert_payload(folder: &Path) {
 
 fn settings(folder: &Path) -> Settings {
     Settings {
-        assume: unchoke::contract::Assume::Nothing,
+        assume: Assume::Nothing,
         state_dir: folder.join("state"),
         save_dir: folder.join("save"),
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -64,6 +65,7 @@ fn settings(folder: &Path) -> Settings {
         up_limit: None,
         trackers: Switch::Off,
         seed: Switch::On,
+        debug: Switch::Off,
         restore: Restore::SavedList,
     }
 }
@@ -78,6 +80,7 @@ pub(crate) fn request(peers: Vec<SocketAddr>) -> AddRequest {
         save_dir: None,
         priorities: Vec::new(),
         start: StartState::Running,
+        order: Default::default(),
         peers,
         trackers: Vec::new(),
     }
@@ -149,6 +152,101 @@ async fn a_deselected_file_comes_when_it_is_selected() {
     assert_payload(&folder.path().join("save"));
     end(leecher, running).await;
     end(seed, seed_running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_assumed_complete_is_served_at_once_and_what_is_wrong_of_it_never() {
+    let folder = tempfile::tempdir().unwrap();
+    write_payload(&folder.path().join("save"));
+    // In the third piece, which lies within a.bin.
+    let wrong = folder.path().join("save/bundle/a.bin");
+    let mut bytes = std::fs::read(&wrong).unwrap();
+    bytes[2 * 32 * 1024 + 7] ^= 1;
+    std::fs::write(&wrong, bytes).unwrap();
+    let assuming = Settings { assume: Assume::Complete, ..settings(folder.path()) };
+    let (seed, seed_running) = session::start(assuming).await.unwrap();
+    let torrent = add(&seed, request(vec![])).await;
+    // No check: it is complete in the first picture of it.
+    let Answer::List(rows) = seed.request(Command::List).await.unwrap() else { panic!("no list") };
+    assert_eq!((rows[0].state, rows[0].pieces.checking), (TorrentState::Seeding, 0), "{:?}", rows[0]);
+
+    let leecher_folder = tempfile::tempdir().unwrap();
+    let (leecher, running) = engine(leecher_folder.path()).await;
+    let mut events = leecher.events();
+    add(&leecher, request(vec![loopback(seed.listen_port())])).await;
+    let mut snapshots = leecher.snapshots();
+    let all_but_one = snapshots.wait_until(|snapshot| {
+        snapshot.torrents.iter().any(|row| row.pieces.total > 0 && row.pieces.have + 1 == row.pieces.total)
+    });
+    tokio::time::timeout(Duration::from_secs(30), all_but_one).await.expect("all right pieces come").unwrap();
+    // The seed has found the wrong one out and wants it itself.
+    reach(&seed, torrent, TorrentState::Downloading).await;
+    let Answer::Detail(detail) = leecher.request(Command::Detail(torrent)).await.unwrap() else { panic!() };
+    let missing: Vec<_> =
+        detail.runs.iter().filter(|run| !run.have).map(|run| (run.start.0, run.length)).collect();
+    assert_eq!(missing, [(2, 1)]);
+    while let Ok(event) = events.try_recv() {
+        assert!(
+            !matches!(event.kind, EventKind::PieceFailed { .. } | EventKind::PeerBanned { .. }),
+            "{event:?}"
+        );
+    }
+    end(leecher, running).await;
+    end(seed, seed_running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_healthy_download_agrees_with_itself_while_it_is_compared() {
+    let (_seed_folder, seed, seed_running, address) = seed().await;
+    let mut seed_events = seed.events();
+    seed.request(Command::SetDebug(true)).await.unwrap();
+    seed.request(Command::SetLimits { down: None, up: Some(unchoke::units::Rate(400_000)) }).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let debugging = Settings { debug: Switch::On, ..settings(folder.path()) };
+    let (leecher, running) = session::start(debugging).await.unwrap();
+    let mut events = leecher.events();
+    let torrent = add(&leecher, request(vec![address])).await;
+    let Answer::Status { engine, .. } = leecher.request(Command::Status).await.unwrap() else { panic!() };
+    assert!(engine.debug);
+    // It takes two seconds, so several comparisons fall into it.
+    reach(&leecher, torrent, TorrentState::Seeding).await;
+    end(leecher, running).await;
+    end(seed, seed_running).await;
+    for events in [&mut events, &mut seed_events] {
+        while let Ok(event) = events.try_recv() {
+            assert!(!matches!(event.kind, EventKind::Inconsistent { .. }), "{event:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_of_a_download_is_added_changed_in_part_and_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (handle, running) = engine(folder.path()).await;
+    let first = OrderChange { sequence: None, first_last: Some(FirstLast::First) };
+    let torrent = add(&handle, AddRequest { order: first, ..request(vec![]) }).await;
+    assert_eq!(order(&handle).await, first.applied_to(DownloadOrder::default()));
+    // Two changes on their way at once: neither undoes the other.
+    let in_order = OrderChange { sequence: Some(PieceSequence::InOrder), first_last: None };
+    let alike = OrderChange { sequence: None, first_last: Some(FirstLast::Alike) };
+    let set = |order| handle.request(Command::SetOrder { torrent, order });
+    let (one, other) = tokio::join!(set(in_order), set(alike));
+    one.and(other).unwrap();
+    let due = in_order.applied_to(DownloadOrder::default());
+    assert_eq!(order(&handle).await, due);
+    end(handle, running).await;
+    let (again, running) = engine(folder.path()).await;
+    reach(&again, torrent, TorrentState::Downloading).await;
+    assert_eq!(order(&again).await, due);
+    end(again, running).await;
+}
+
+/// The order of the only torrent.
+pub(crate) async fn order(handle: &Handle) -> DownloadOrder {
+    match handle.request(Command::List).await.unwrap() {
+        Answer::List(rows) => rows[0].order,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::values::{FileLevel, Limit, file_level, rate_limit};
+use crate::tui::text;
+
+use super::values::{FileLevel, Limit, OnOff, OrderOptions, file_level, rate_limit};
 
 /// `unchoke ctl`.
 #[derive(Debug, Args)]
@@ -67,12 +69,17 @@ pub enum CtlCommand {
         #[arg(value_name = "FILE... LEVEL", required = true, num_args = 2..)]
         words: Vec<String>,
     },
-    /// The pieces of a torrent as runs of equal state
+    /// Show or set in which order pieces are fetched
+    Order(OrderArgs),
+    /// The pieces of a torrent as runs of equal state: in a line of letters, then as a table
+    #[command(after_help = text::RUN_LETTERS)]
     Pieces {
         /// Which torrent
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Write the bytes of a file to standard output while it is downloaded
+    Read(ReadArgs),
     /// The connections of a torrent
     Peers {
         /// Which torrent
@@ -99,6 +106,12 @@ pub enum CtlCommand {
     },
     /// Show or set the rate limits
     Limit(LimitArgs),
+    /// Show or set whether the engine's own state is compared with what follows from scratch
+    Debug {
+        /// What to set; without it: what is set
+        #[arg(value_enum, value_name = "ON|OFF")]
+        choice: Option<OnOff>,
+    },
 }
 
 /// `unchoke ctl add`.
@@ -116,12 +129,46 @@ pub struct AddArgs {
     /// How much files are wanted; repeatable, later wins
     #[arg(long, value_name = "GLOB=LEVEL", value_parser = file_level)]
     pub file: Vec<FileLevel>,
+    /// In which order pieces are fetched.
+    #[command(flatten)]
+    pub order: OrderOptions,
     /// A peer; repeatable
     #[arg(long, value_name = "IP:PORT")]
     pub peer: Vec<SocketAddr>,
     /// A further tracker; repeatable
     #[arg(long, value_name = "URL")]
     pub tracker: Vec<String>,
+}
+
+/// `unchoke ctl order`.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// Which torrent
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// In the order of the data, or the rarest first
+    #[arg(long, value_enum, value_name = "ON|OFF")]
+    pub sequential: Option<OnOff>,
+    /// The first and the last piece of each wanted file before all others, or as all others
+    #[arg(long, value_enum, value_name = "ON|OFF")]
+    pub first_last: Option<OnOff>,
+}
+
+/// `unchoke ctl read`.
+#[derive(Debug, Args)]
+pub struct ReadArgs {
+    /// Which torrent
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Which file; what is read is fetched before all else, whatever the file's priority
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// The first byte
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: u64,
+    /// How many bytes; without it: to the end of the file
+    #[arg(long, value_name = "N")]
+    pub length: Option<u64>,
 }
 
 /// `unchoke ctl limit`.

@@ -12,9 +12,11 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs};
+pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OrderArgs, ReadArgs};
 pub use dump::{DumpArgs, DumpWhat};
-pub use values::{FileLevel, Limit, duration_s, file_level, piece_length, priority_changes, rate_limit};
+pub use values::{
+    FileLevel, Limit, OnOff, OrderOptions, duration_s, file_level, piece_length, priority_changes, rate_limit,
+};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -217,9 +219,15 @@ pub struct EngineOptions {
     /// How much files are wanted: path or pattern, and off, low, normal or high; repeatable, later wins
     #[arg(long, value_name = "GLOB=LEVEL", value_parser = file_level)]
     pub file: Vec<FileLevel>,
+    /// In which order pieces of each SRC are fetched.
+    #[command(flatten)]
+    pub order: OrderOptions,
     /// Hash what is on disk at the start: where records do not answer, never (each piece when it is needed), or all
     #[arg(long, value_enum, value_name = "WHEN")]
     pub check: Option<CheckChoice>,
+    /// Take data on disk for complete: nothing is hashed at the start, and each piece once before it is first served
+    #[arg(long)]
+    pub assume_complete: bool,
     /// Whether saved records of what is complete count
     #[arg(long, value_enum, value_name = "YES|NO")]
     pub trust_store: Option<YesNo>,
@@ -259,7 +267,7 @@ pub struct EngineOptions {
     /// Serve diagnostics over HTTP here (not built yet: a warning is all it gives)
     #[arg(long, value_name = "IP:PORT")]
     pub diagnostics: Option<SocketAddr>,
-    /// Full checks of the engine's own state (not built yet: a warning is all it gives)
+    /// Compare the engine's own state with what follows from scratch, a millisecond a second; `ctl debug` too
     #[arg(long, action = ArgAction::SetTrue)]
     pub debug: bool,
 }
@@ -293,9 +301,6 @@ impl EngineOptions {
         }
         if self.diagnostics.is_some() {
             found.push(Unavailable::Warn("--diagnostics: not built yet; nothing is served there"));
-        }
-        if self.debug {
-            found.push(Unavailable::Warn("--debug: the engine's full checks are not built yet"));
         }
         found
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::contract::{FileChoice, Priority, PriorityChange};
+use clap::{Args, ValueEnum};
+
+use crate::contract::{FileChoice, FirstLast, OrderChange, PieceSequence, Priority, PriorityChange};
 use crate::limits::{BLOCK_BYTES, PIECE_LENGTH_MAX};
 use crate::units::Rate;
 
@@ -64,6 +66,36 @@ pub fn priority_changes(files: &[FileLevel]) -> Vec<PriorityChange> {
     let change =
         |file: &FileLevel| PriorityChange { files: FileChoice::Glob(file.glob.clone()), level: file.level };
     files.iter().map(change).collect()
+}
+
+/// In which order pieces are fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub struct OrderOptions {
+    /// Fetch pieces in the order of the data rather than the rarest first
+    #[arg(long)]
+    pub sequential: bool,
+    /// Fetch the first and the last piece of each wanted file before all others, so that players can open it
+    #[arg(long)]
+    pub first_last: bool,
+}
+
+impl OrderOptions {
+    /// What they ask for; where one is not given, a torrent's own record counts.
+    pub fn change(self) -> OrderChange {
+        OrderChange {
+            sequence: self.sequential.then_some(PieceSequence::InOrder),
+            first_last: self.first_last.then_some(FirstLast::First),
+        }
+    }
+}
+
+/// `on` or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    /// on
+    On,
+    /// off
+    Off,
 }
 
 /// Reads the bytes of a piece, as torrents may have them.

@@ -45,29 +45,41 @@ pub(super) fn changes(
     groups: &[(&[String], Priority)],
     files: &[FileRow],
 ) -> anyhow::Result<Vec<PriorityChange>> {
-    let paths = files.iter().map(|file| file.path.raw());
     let mut changes = Vec::with_capacity(groups.len());
     for (words, level) in groups {
         let mut indices = Vec::new();
         for word in *words {
-            let by_index = || {
-                word.parse().ok().and_then(|index| files.iter().find(|file| file.index == FileIndex(index)))
-            };
-            let is_path = paths.clone().any(|path| path == word);
-            match by_index().filter(|_| !is_path) {
-                Some(file) => indices.push(file.index),
-                None => {
-                    let chosen = choose_files(word, paths.clone());
-                    if chosen.is_empty() {
-                        return Err(anyhow!("no file fits '{word}': `unchoke ctl files` shows them all"));
-                    }
-                    indices.extend(chosen.into_iter().map(|at| files[at].index));
-                }
-            }
+            indices.extend(fitting(word, files)?.into_iter().map(|file| file.index));
         }
         changes.push(PriorityChange { files: FileChoice::Indices(indices), level: *level });
     }
     Ok(changes)
+}
+
+/// The one file that a word means.
+pub(super) fn file<'a>(word: &str, files: &'a [FileRow]) -> anyhow::Result<&'a FileRow> {
+    match fitting(word, files)?[..] {
+        [file] => Ok(file),
+        ref several => bail!("'{word}' fits {} files: name one of them", several.len()),
+    }
+}
+
+/// The files that a word means, at least one.
+fn fitting<'a>(word: &str, files: &'a [FileRow]) -> anyhow::Result<Vec<&'a FileRow>> {
+    let paths = files.iter().map(|file| file.path.raw());
+    let by_index = || {
+        let index = word.parse().ok()?;
+        files.iter().find(|file| file.index == FileIndex(index))
+    };
+    let is_path = paths.clone().any(|path| path == word);
+    if let Some(file) = by_index().filter(|_| !is_path) {
+        return Ok(vec![file]);
+    }
+    let chosen = choose_files(word, paths);
+    if chosen.is_empty() {
+        return Err(anyhow!("no file fits '{word}': `unchoke ctl files` shows them all"));
+    }
+    Ok(chosen.into_iter().map(|at| &files[at]).collect())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! socket is exact. A call returns when the change has taken effect.
 
 mod choice;
+mod read;
 mod table;
 
 use std::path::Path;
@@ -12,14 +13,14 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::args::{AddArgs, CtlArgs, CtlCommand, LimitArgs, priority_changes};
+use super::args::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OnOff, OrderArgs, priority_changes};
 use super::output::Output;
 use super::row::StatusLine;
 use super::source;
 use super::{Exit, unexpected};
 use crate::contract::{
-    AddRequest, Answer, Command, EngineStatus, FileRow, Priority, RemoveData, Source, StartState,
-    TorrentDetail, TorrentRow, Untrusted, redact_url,
+    AddRequest, Answer, Command, EngineStatus, FileRow, FirstLast, OrderChange, PieceSequence, Priority,
+    RemoveData, Source, StartState, TorrentDetail, TorrentRow, Untrusted, redact_url,
 };
 use crate::session::remote::Client;
 use crate::tui::{Done, text};
@@ -31,9 +32,13 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
         // Wrong usage is that whether an engine runs or not.
         choice::levels(words)?;
     }
-    let client = Client::connect(state_dir).await?;
     let format = if arguments.json { Format::Json } else { Format::Table };
-    let mut call = Call { client, output: Output::new(), format };
+    let output = Output::new();
+    if let CtlCommand::Read(_) = &arguments.command {
+        read::check(format, output.is_terminal())?;
+    }
+    let client = Client::connect(state_dir).await?;
+    let mut call = Call { client, output, format };
     match &arguments.command {
         CtlCommand::List => call.list().await?,
         CtlCommand::Add(add) => call.add(add).await?,
@@ -48,7 +53,9 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
         }
         CtlCommand::Files { id } => call.files(id).await?,
         CtlCommand::Priority { id, words } => call.priority(id, words).await?,
+        CtlCommand::Order(order) => call.order(order).await?,
         CtlCommand::Pieces { id } => call.pieces(id).await?,
+        CtlCommand::Read(wanted) => call.read(wanted, state_dir).await?,
         CtlCommand::Peers { id } => {
             let detail = call.detail(id).await?;
             call.print(&detail.peers, || table::peers(&detail.peers))?;
@@ -60,6 +67,7 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
         CtlCommand::Recheck { ids } => call.each(ids, Done::Verifying, Command::Recheck).await?,
         CtlCommand::Announce { ids } => call.each(ids, Done::Announced, Command::Announce).await?,
         CtlCommand::Limit(limits) => call.limit(limits).await?,
+        CtlCommand::Debug { choice } => call.debug(*choice).await?,
     }
     Ok(Exit::Done)
 }
@@ -91,6 +99,20 @@ struct Changed {
 struct Limits {
     down_bps: Option<Rate>,
     up_bps: Option<Rate>,
+}
+
+/// In which order pieces are fetched, for programs.
+#[derive(Serialize)]
+struct OrderKeys {
+    id: TorrentId,
+    sequential: bool,
+    first_last: bool,
+}
+
+/// The debug switch, for programs.
+#[derive(Serialize)]
+struct DebugKeys {
+    debug: bool,
 }
 
 /// A file, for programs.
@@ -135,6 +157,7 @@ impl Call {
                 save_dir: add.dir.as_ref().map(std::path::absolute).transpose()?,
                 priorities: priority_changes(&add.file),
                 start: if add.paused { StartState::Paused } else { StartState::Running },
+                order: add.order.change(),
                 peers: add.peer.clone(),
                 trackers: add.tracker.clone(),
             };
@@ -195,6 +218,9 @@ impl Call {
 
     async fn pieces(&mut self, id: &str) -> anyhow::Result<()> {
         let detail = self.detail(id).await?;
+        if self.format == Format::Table && !detail.runs.is_empty() {
+            self.output.line(text::run_line(&detail.runs))?;
+        }
         self.print(&detail.runs, || table::runs(&detail.runs))
     }
 
@@ -213,6 +239,33 @@ impl Call {
         Ok(())
     }
 
+    /// Sets what was named of the order and keeps the rest; prints what is in force.
+    async fn order(&mut self, wanted: &OrderArgs) -> anyhow::Result<()> {
+        let change = OrderChange {
+            sequence: wanted.sequential.map(|choice| match choice {
+                OnOff::On => PieceSequence::InOrder,
+                OnOff::Off => PieceSequence::RarestFirst,
+            }),
+            first_last: wanted.first_last.map(|choice| match choice {
+                OnOff::On => FirstLast::First,
+                OnOff::Off => FirstLast::Alike,
+            }),
+        };
+        let rows = self.rows().await?;
+        let row = choice::torrent(&wanted.id, &rows)?;
+        let torrent = row.id;
+        if change != OrderChange::default() {
+            match self.client.request(Command::SetOrder { torrent, order: change }).await? {
+                Answer::Done => {}
+                other => return Err(unexpected(&other)),
+            }
+        }
+        let order = change.applied_to(row.order);
+        let sequential = order.sequence == PieceSequence::InOrder;
+        let first_last = order.first_last == FirstLast::First;
+        self.print(&OrderKeys { id: torrent, sequential, first_last }, || table::order(order))
+    }
+
     /// Sets the limits that were named and keeps the others; prints what is in force.
     async fn limit(&mut self, wanted: &LimitArgs) -> anyhow::Result<()> {
         let (_, status) = self.status().await?;
@@ -225,6 +278,21 @@ impl Call {
             }
         }
         self.print(&Limits { down_bps: down, up_bps: up }, || table::limits(down, up))
+    }
+
+    /// Moves the debug switch where that was asked for; prints where it is.
+    async fn debug(&mut self, choice: Option<OnOff>) -> anyhow::Result<()> {
+        let debug = match choice {
+            None => self.status().await?.1.debug,
+            Some(choice) => {
+                let on = choice == OnOff::On;
+                match self.client.request(Command::SetDebug(on)).await? {
+                    Answer::Done => on,
+                    other => return Err(unexpected(&other)),
+                }
+            }
+        };
+        self.print(&DebugKeys { debug }, || table::debug(debug))
     }
 
     async fn status(&mut self) -> anyhow::Result<(Time, EngineStatus)> {

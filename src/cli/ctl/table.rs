@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::contract::{Direction, FileRow, PeerRow, PieceRuns, TorrentRow, TrackerRow};
+use crate::contract::{
+    Direction, DownloadOrder, FileRow, FirstLast, PeerRow, PieceRuns, PieceSequence, TorrentRow, TrackerRow,
+};
 use crate::tui::{format, text};
 use crate::units::Rate;
 
@@ -120,6 +122,25 @@ pub(super) fn trackers(rows: &[TrackerRow]) -> Table {
             row.message.as_ref().map(|message| message.shown()).unwrap_or_default(),
         ]
     }))
+}
+
+pub(super) fn order(order: DownloadOrder) -> Table {
+    let DownloadOrder { sequence, first_last } = order;
+    let sequential = match sequence {
+        PieceSequence::InOrder => "on",
+        PieceSequence::RarestFirst => "off",
+    };
+    let first_last = match first_last {
+        FirstLast::First => "on",
+        FirstLast::Alike => "off",
+    };
+    let row = |name: &str, cell: &str| vec![name.to_owned(), cell.to_owned()];
+    Table::new(&[]).rows([row("sequential", sequential), row("first-last", first_last)].into_iter())
+}
+
+pub(super) fn debug(on: bool) -> Table {
+    let word = if on { "on" } else { "off" };
+    Table::new(&[]).rows(std::iter::once(vec!["debug".to_owned(), word.to_owned()]))
 }
 
 pub(super) fn limits(down: Option<Rate>, up: Option<Rate>) -> Table {

@@ -152,6 +152,7 @@ fn settings(state_dir: PathBuf, save_dir: PathBuf) -> Settings {
         up_limit: None,
         trackers: Switch::Off,
         seed: Switch::On,
+        debug: Switch::Off,
         restore: Restore::Nothing,
     }
 }

@@ -20,19 +20,21 @@ use super::signals::{Signals, StopSignal};
 use crate::contract::{AddRequest, Event, Snapshot};
 use crate::inspect;
 use crate::limits::STATUS_INTERVAL;
-use crate::session::{Restore, Switch};
+use crate::session::{Restore, Settings, Switch};
 use progress::{Progress, Standing};
 pub(super) use report::Report;
 
 /// Runs the command.
 pub(super) async fn run(arguments: &DownloadArgs, effective: Effective) -> anyhow::Result<Exit> {
     engine::check_available(&arguments.engine)?;
+    effective.check()?;
     let goal = match effective.seed {
         YesNo::Yes => Goal::Seed,
         YesNo::No => Goal::Complete,
     };
     // This front end ends the program when all is complete, so the engine must not pause what is.
     let settings = engine::settings(effective, Switch::On, Restore::Nothing);
+    let settings = Settings { debug: engine::debug(&arguments.engine), ..settings };
     let adds = engine::add_requests(&arguments.sources, &arguments.engine)?;
     let mut signals = Signals::new().context("cannot listen for signals")?;
     let engine = Engine::start(settings).await?;

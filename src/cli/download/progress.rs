@@ -114,7 +114,7 @@ fn describe(row: &TorrentRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{PeerCounts, PieceCounts, Untrusted, WebseedCounts};
+    use crate::contract::{DownloadOrder, PeerCounts, PieceCounts, Untrusted, WebseedCounts};
     use crate::units::Rate;
 
     const ID: TorrentId = TorrentId([1; 20]);
@@ -125,6 +125,7 @@ mod tests {
             name: Untrusted::new("debian.iso"),
             state,
             cause: (state == TorrentState::Error).then(|| Untrusted::new("disk_full")),
+            order: DownloadOrder::default(),
             done_bytes: 1024,
             wanted_bytes: 4096,
             total_bytes: 4096,

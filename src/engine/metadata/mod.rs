@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::contract::{EventKind, PeerSource, TorrentState};
+use crate::contract::{DownloadOrder, EventKind, PeerSource, TorrentState};
 use crate::engine::io::{Effect, Input, ResumeRecord, TorrentCommand};
 use crate::engine::peers::ban::Bans;
 use crate::engine::peers::known::KnownPeers;
@@ -159,6 +159,11 @@ impl MetadataFetch {
     /// Whether the user stopped it.
     pub fn is_paused(&self) -> bool {
         self.phase == Phase::Paused
+    }
+
+    /// In which order the pieces of its torrent are to be fetched.
+    pub fn order(&self) -> DownloadOrder {
+        self.record.order
     }
 
     /// Takes one input. Nothing is planned before [`Self::end_turn`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::MetadataFetch;
 use crate::contract::{
-    DownloadOrder, PeerCounts, PieceCounts, PieceRuns, TorrentDetail, TorrentRow, Untrusted, WebseedCounts,
+    PeerCounts, PieceCounts, PieceRuns, TorrentDetail, TorrentRow, Untrusted, WebseedCounts,
 };
 use crate::engine::torrent::DetailExtras;
 use crate::units::{Rate, Time};
@@ -25,6 +25,7 @@ impl MetadataFetch {
             name: self.name(),
             state: self.state(),
             cause: self.cause(),
+            order: self.record.order,
             done_bytes: 0,
             wanted_bytes: 0,
             total_bytes: 0,
@@ -61,7 +62,6 @@ impl MetadataFetch {
             peers: self.connections.values().map(|peer| peer.connection.row(now, false)).collect(),
             trackers: self.trackers.rows(now),
             runs: PieceRuns::default(),
-            order: DownloadOrder::default(),
             rarest_availability: None,
             log: extras.log,
         }

@@ -129,6 +129,11 @@ impl PieceOrder {
         self.version += 1;
     }
 
+    /// Says that a piece that is on the wire already is more urgent than before.
+    pub(in crate::engine) fn note_raise(&mut self) {
+        self.raised += 1;
+    }
+
     /// Puts a piece in, or moves it to where it now belongs.
     pub(in crate::engine) fn place(
         &mut self,

@@ -17,12 +17,13 @@ impl Torrent {
         self.pieces.inconsistency().or_else(|| self.wire_difference()).or_else(|| self.source_difference())
     }
 
-    /// Compares up to `pieces_max` pieces, going on where the last call ended, and what is on the wire.
+    /// Compares up to `pieces_max` pieces, going on where the last call ended; after all of them what is on the wire.
     pub fn audit_some(&mut self, pieces_max: u32) -> Option<String> {
         let mut audit = self.audit.take().unwrap_or_else(|| Audit::new(&self.pieces));
         let difference = audit.step(&self.pieces, pieces_max);
+        let ended = audit.is_at_the_beginning();
         self.audit = Some(audit);
-        difference.or_else(|| self.wire_difference())
+        difference.or_else(|| if ended { self.wire_difference() } else { None })
     }
 
     /// Compares the run map, made anew only where something changed, with one that is made from nothing.

@@ -134,6 +134,11 @@ impl Torrent {
         &self.info
     }
 
+    /// In which order its pieces are fetched.
+    pub fn order(&self) -> DownloadOrder {
+        self.order
+    }
+
     /// Takes one input. Nothing is planned before [`Self::end_turn`].
     pub fn handle(&mut self, now: Time, input: Input) {
         match input {

@@ -7,6 +7,7 @@
 use super::Torrent;
 use super::partial::Partial;
 use crate::codec::peer::{BlockRequest, Message};
+use crate::contract::PieceLevel;
 use crate::engine::peers::connection::Connection;
 use crate::engine::peers::requests::Outstanding;
 use crate::engine::picker::Scan;
@@ -110,8 +111,8 @@ impl Torrent {
     }
 
     /// Takes requests for less urgent pieces back where the peer could give more urgent ones and its pipeline is full of
-    /// the others: otherwise a raised file would wait for everything asked before. The oldest few stay, for their blocks
-    /// may be under way.
+    /// the others, and where it would answer the others first: otherwise a raised file would wait for everything asked
+    /// before. The oldest few stay, for their blocks may be under way.
     fn make_room_for_urgent(&mut self, now: Time, id: ConnectionId) {
         let raised = self.pieces.order().raised();
         let Some(peer) = self.connections.get_mut(&id) else { return };
@@ -119,37 +120,59 @@ impl Torrent {
         if peer.peer_choking || std::mem::replace(&mut peer.raised_seen, seen) == seen {
             return;
         }
+        let (in_the_way, mut rest) = self.queued_before_urgent(id);
+        let surplus = self.less_urgent_than_free(id, in_the_way.len(), &rest);
+        rest.truncate(surplus);
+        in_the_way.into_iter().chain(rest).for_each(|entry| self.take_back(now, id, entry));
+    }
+
+    /// The requests that a peer answers before more urgent ones, and all others, the least urgent and newest first.
+    fn queued_before_urgent(&self, id: ConnectionId) -> (Vec<Outstanding>, Vec<Outstanding>) {
+        let waiting = self.connections[&id].requests.iter().skip(limits::PIPELINE_MIN as usize);
+        let waiting: Vec<Outstanding> = waiting.copied().collect();
         let level = |entry: &Outstanding| self.pieces.level(entry.piece);
-        let newest = peer.requests.iter().skip(limits::PIPELINE_MIN as usize);
-        let mut waiting: Vec<Outstanding> = newest.copied().collect();
-        waiting.reverse();
+        let mut most_urgent_behind = PieceLevel::Off;
+        let (mut before, mut rest) = (Vec::new(), Vec::new());
+        for entry in waiting.into_iter().rev() {
+            if level(&entry) < most_urgent_behind {
+                before.push(entry);
+            } else {
+                most_urgent_behind = level(&entry);
+                rest.push(entry);
+            }
+        }
         // Stable: of equally urgent ones the newest goes first.
-        waiting.sort_by_key(level);
-        let mut room = peer.requests.free();
+        rest.sort_by_key(level);
+        (before, rest)
+    }
+
+    /// How many of these requests, the least urgent first, make way for free blocks of more urgent pieces that the peer
+    /// has, beyond those that have room anyway. `given_up`: requests that make way already.
+    fn less_urgent_than_free(&self, id: ConnectionId, given_up: usize, rest: &[Outstanding]) -> usize {
         let peer = &self.connections[&id];
-        let mut given_up = 0;
-        'levels: for urgent in self.pieces.order().levels() {
+        let mut room = peer.requests.free() as usize + given_up;
+        let mut surplus = 0;
+        for urgent in self.pieces.order().levels() {
             for piece in self.pieces.order().iter_in_order(urgent, &peer.have) {
                 let begun = self.pieces.partial(piece).map(Partial::free);
-                let mut blocks = begun.unwrap_or_else(|| self.info.piece_bytes(piece).div_ceil(BLOCK_BYTES));
-                while blocks > 0 {
+                let blocks = begun.unwrap_or_else(|| self.info.piece_bytes(piece).div_ceil(BLOCK_BYTES));
+                for _ in 0..blocks {
+                    let less_urgent = |entry: &Outstanding| self.pieces.level(entry.piece) < urgent;
                     if room > 0 {
                         room -= 1;
-                    } else if waiting.get(given_up).is_some_and(|entry| level(entry) < urgent) {
-                        given_up += 1;
+                    } else if rest.get(surplus).is_some_and(less_urgent) {
+                        surplus += 1;
                     } else {
-                        break 'levels;
+                        return surplus;
                     }
-                    blocks -= 1;
                 }
             }
         }
-        waiting.truncate(given_up);
-        waiting.into_iter().for_each(|entry| self.take_back(now, id, entry));
+        surplus
     }
 
     /// Takes a request back: the block is free again, and the peer is told.
-    fn take_back(&mut self, now: Time, id: ConnectionId, entry: Outstanding) {
+    pub(super) fn take_back(&mut self, now: Time, id: ConnectionId, entry: Outstanding) {
         let Outstanding { piece, block, sent_at: _ } = entry;
         if self.connections.get_mut(&id).is_some_and(|peer| peer.requests.cancel(piece, block)) {
             self.release_block(piece, block);

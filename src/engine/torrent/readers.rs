@@ -4,6 +4,7 @@
 //! everything else, in the order of the data; they go back to their files' levels when the reader moves on, ends, or asks
 //! no more. What is asked for is answered as soon as the piece at that place is here.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -13,9 +14,10 @@ use super::pieces::PieceState;
 use crate::codec::peer::BlockRequest;
 use crate::contract::PieceLevel;
 use crate::engine::io::{BlockReader, DiskError, DiskErrorKind, Effect, ReadError, ReadRequest, ReaderId};
+use crate::engine::peers::connection::Connection;
 use crate::engine::peers::requests::Outstanding;
 use crate::limits;
-use crate::units::{ConnectionId, PieceIndex, Time};
+use crate::units::{PieceIndex, Time};
 
 /// Those who read.
 #[derive(Clone, Debug, Default)]
@@ -194,32 +196,53 @@ impl Torrent {
         }
     }
 
-    /// Asks a second peer for blocks that a reader waits for and that the first has not sent for a while.
+    /// Asks a second peer for blocks that a reader waits for, or will, and that the first has not sent for a while.
     pub(super) fn hurry_for_readers(&mut self, now: Time) {
         if self.readers.readers.is_empty() || !self.phase.requests() {
             return;
         }
         let late = |entry: &&Outstanding| {
             now.since(entry.sent_at) >= limits::READ_PATIENCE
-                && self.pieces.level(entry.piece) == PieceLevel::Now
+                && self.pieces.level(entry.piece) >= PieceLevel::Ahead
         };
         let slow = self.connections.values().flat_map(|peer| peer.requests.iter().filter(late));
-        let slow: Vec<Outstanding> = slow.take(limits::READ_HURRIED_BLOCKS_MAX).copied().collect();
-        for Outstanding { piece, block, .. } in slow {
-            let asked = self.pieces.partial(piece).map_or(0, |partial| partial.holders(block));
-            if asked == 0 || asked >= limits::END_GAME_HOLDERS_MAX {
-                continue;
-            }
-            let may = self.connections.values().filter(|peer| {
-                let holds = peer.requests.iter().any(|entry| (entry.piece, entry.block) == (piece, block));
-                !peer.peer_choking && peer.have.has(piece) && peer.requests.free() > 0 && !holds
-            });
-            let fastest: Option<ConnectionId> =
-                may.max_by_key(|peer| peer.down.rate(now)).map(|peer| peer.id);
-            if let Some(id) = fastest {
-                self.pieces.with_partial(piece, |partial| partial.request_again(block));
-                self.send_request(now, id, piece, block);
-            }
+        let mut slow: Vec<Outstanding> = slow.copied().collect();
+        // What is waited for now goes before what will be, in the order of the data.
+        slow.sort_by_key(|entry| (Reverse(self.pieces.level(entry.piece)), entry.piece, entry.block));
+        slow.truncate(limits::READ_HURRIED_BLOCKS_MAX);
+        let mut hurried = false;
+        for entry in slow {
+            hurried |= self.ask_a_second_peer(now, entry);
         }
+        if hurried {
+            // Else they would wait at that peer for everything asked of it before.
+            self.pieces.note_raise();
+        }
+    }
+
+    /// Asks the fastest other peer for a block too; says whether there was one with room, or with a less urgent request.
+    fn ask_a_second_peer(&mut self, now: Time, late: Outstanding) -> bool {
+        let Outstanding { piece, block, .. } = late;
+        let asked = self.pieces.partial(piece).map_or(0, |partial| partial.holders(block));
+        if asked == 0 || asked >= limits::END_GAME_HOLDERS_MAX {
+            return false;
+        }
+        let level = self.pieces.level(piece);
+        let less_urgent = |entry: &&Outstanding| self.pieces.level(entry.piece) < level;
+        let newest_less_urgent = |peer: &Connection| peer.requests.iter().filter(less_urgent).last().copied();
+        let may = self.connections.values().filter(|peer| {
+            let holds = peer.requests.iter().any(|entry| (entry.piece, entry.block) == (piece, block));
+            let has_room = peer.requests.free() > 0 || newest_less_urgent(peer).is_some();
+            !peer.peer_choking && peer.have.has(piece) && !holds && has_room
+        });
+        let Some(fastest) = may.max_by_key(|peer| peer.down.rate(now)) else { return false };
+        let id = fastest.id;
+        let in_the_way = if fastest.requests.free() == 0 { newest_less_urgent(fastest) } else { None };
+        if let Some(entry) = in_the_way {
+            self.take_back(now, id, entry);
+        }
+        self.pieces.with_partial(piece, |partial| partial.request_again(block));
+        self.send_request(now, id, piece, block);
+        true
     }
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::asking::levels;
 use super::magnets::PreparedMagnet;
 use crate::contract::{
-    AddRequest, Answer, FilePreview, Priority, PriorityChange, Refusal, RemoveData, Source, StartState,
-    TorrentPreview, Untrusted,
+    AddRequest, Answer, FilePreview, OrderChange, Priority, PriorityChange, Refusal, RemoveData, Source,
+    StartState, TorrentPreview, Untrusted,
 };
 use crate::engine::io::ResumeRecord;
 use crate::engine::torrent::{Origin, Policy, Setup, StartingPoint, Torrent, WhenComplete};
@@ -37,6 +37,8 @@ pub(super) struct Prepared {
     pub(super) peers: Vec<std::net::SocketAddr>,
     /// Trackers beyond the torrent's own.
     pub(super) trackers: Vec<String>,
+    /// What whoever adds it wishes of its order; the torrent has it already, a magnet that it takes over from has not.
+    pub(super) order: OrderChange,
     /// Its place in the list, where it may have to be saved again.
     pub(super) saved: Option<Box<SavedTorrent>>,
 }
@@ -69,6 +71,7 @@ pub(super) struct Wishes {
     pub(super) added_unix_s: u64,
     pub(super) resume: Option<SavedResume>,
     pub(super) priorities: Vec<PriorityChange>,
+    pub(super) order: OrderChange,
     pub(super) start: Option<StartState>,
 }
 
@@ -117,6 +120,7 @@ impl Adder {
             added_unix_s: unix_s(),
             resume,
             priorities: request.priorities,
+            order: request.order,
             start: Some(request.start),
         };
         let mut prepared = self.torrent(metainfo, wishes).await?;
@@ -167,6 +171,7 @@ impl Adder {
             added_unix_s: added_unix_ms / 1000,
             resume: stored.resume,
             priorities: Vec::new(),
+            order: OrderChange::default(),
             start: None,
         };
         Ok(Addition::Torrent(Box::new(self.torrent(metainfo, wishes).await?)))
@@ -254,13 +259,13 @@ impl Adder {
         Ok(metainfo)
     }
 
-    pub(super) async fn torrent(&self, metainfo: Metainfo, wishes: Wishes) -> Result<Prepared, Refusal> {
+    pub(super) async fn torrent(&self, metainfo: Metainfo, mut wishes: Wishes) -> Result<Prepared, Refusal> {
         let Metainfo { info, trackers, comment, .. } = metainfo;
         let handles = Arc::clone(self.shared.disk.handles());
-        let storage = Arc::new(Storage::new(Arc::clone(&info), wishes.save_dir, handles));
+        let storage = Arc::new(Storage::new(Arc::clone(&info), wishes.save_dir.clone(), handles));
         let found = driver::stamps(&self.shared.disk, Arc::clone(&storage)).await;
         let found = found.map_err(|error| Refusal::new(error.message.shown()))?;
-        let mut start = starting_point(&info, wishes.resume, &found, &wishes.priorities, wishes.start)?;
+        let mut start = starting_point(&info, &found, &mut wishes)?;
         let kept = driver::ask(&self.shared.disk, |done| Job::kept_apart(Arc::clone(&storage), done)).await;
         start.kept_apart = kept.map_err(|error| Refusal::new(error.message.shown()))?;
         for (file, level) in
@@ -297,6 +302,7 @@ impl Adder {
             added_unix_s,
             peers: Vec::new(),
             trackers: Vec::new(),
+            order: wishes.order,
             saved: None,
         })
     }
@@ -310,10 +316,8 @@ impl Adder {
 /// What the store and the disk say, with the wishes of whoever adds it on top.
 fn starting_point(
     info: &Info,
-    resume: Option<SavedResume>,
     found: &[Option<FileStamp>],
-    priorities: &[PriorityChange],
-    start: Option<StartState>,
+    wishes: &mut Wishes,
 ) -> Result<StartingPoint, Refusal> {
     let files: Vec<(FileIndex, &str)> = info
         .file_indices()
@@ -321,15 +325,17 @@ fn starting_point(
         .filter(|(_, file)| !file.pad)
         .map(|(index, file)| (index, file.path.as_str()))
         .collect();
+    let (resume, start) = (wishes.resume.take(), wishes.start);
     let untrusted_files =
         resume.as_ref().map(|saved| untrusted_files(&saved.stamps, found)).unwrap_or_default();
     let mut record = resume.map(|saved| saved.record);
-    if !priorities.is_empty() || start.is_some() {
+    if !wishes.priorities.is_empty() || start.is_some() {
         let record = record.get_or_insert_with(ResumeRecord::default);
         record.priorities.resize(info.files.len(), Priority::Normal);
-        for (file, level) in levels(priorities, &files)? {
+        for (file, level) in levels(&wishes.priorities, &files)? {
             record.priorities[file.at()] = level;
         }
+        record.order = wishes.order.applied_to(record.order);
         record.paused = start.map_or(record.paused, |start| start == StartState::Paused);
     }
     let bytes_on_disk = found.iter().map(|stamp| stamp.as_ref().map_or(0, |stamp| stamp.bytes)).collect();

@@ -1,7 +1,9 @@
 //! Requests that one torrent's owner answers: passed on, and answered when its turn is over.
 
 use super::{Control, Reply, no_such_torrent};
-use crate::contract::{Answer, FileChoice, Priority, PriorityChange, Refusal, TorrentDetail, choose_files};
+use crate::contract::{
+    Answer, FileChoice, OrderChange, Priority, PriorityChange, Refusal, TorrentDetail, choose_files,
+};
 use crate::engine::io::{Input, TorrentCommand};
 use crate::inspect;
 use crate::session::driver::{FetchProgress, ToDriver};
@@ -33,6 +35,16 @@ impl Control {
         inspect::spawn_for(torrent, format!("look at {torrent}"), asking).detach();
     }
 
+    /// The driver knows what the change leaves as it is.
+    pub(super) fn set_order(&self, torrent: TorrentId, change: OrderChange, reply: Reply) {
+        let Some(inbox) = self.directory.inbox(torrent) else {
+            reply.send(Err(no_such_torrent(torrent)));
+            return;
+        };
+        let setting = async move { reply.send(say(&inbox, |done| ToDriver::Order(change, done)).await) };
+        inspect::spawn(format!("set the order of {torrent}"), setting).detach();
+    }
+
     /// Files are chosen by paths, which the torrent's detail lists. A magnet has none yet: it remembers the wish.
     pub(super) fn set_priority(&self, torrent: TorrentId, changes: Vec<PriorityChange>, reply: Reply) {
         let Some(member) = self.directory.member(torrent) else {
@@ -60,16 +72,20 @@ impl Control {
 }
 
 async fn apply(inbox: &inspect::Sender<ToDriver>, input: Input) -> Result<Answer, Refusal> {
-    let (reply, done) = inspect::reply("a command's effect");
-    inbox.send(ToDriver::Do(input, reply)).await.map_err(|_| gone())?;
-    done.await.map_err(|_| gone())?;
-    Ok(Answer::Done)
+    say(inbox, |done| ToDriver::Do(input, done)).await
 }
 
 async fn wish(inbox: &inspect::Sender<ToDriver>, changes: Vec<PriorityChange>) -> Result<Answer, Refusal> {
-    let (reply, done) = inspect::reply("a wish for files");
-    let wish = ToDriver::Fetch(FetchProgress::Wish(changes, reply));
-    inbox.send(wish).await.map_err(|_| gone())?;
+    say(inbox, |done| ToDriver::Fetch(FetchProgress::Wish(changes, done))).await
+}
+
+/// Says something to a driver, and waits until it has taken effect.
+async fn say(
+    inbox: &inspect::Sender<ToDriver>,
+    said: impl FnOnce(inspect::ReplySender<()>) -> ToDriver,
+) -> Result<Answer, Refusal> {
+    let (reply, done) = inspect::reply("a command's effect");
+    inbox.send(said(reply)).await.map_err(|_| gone())?;
     done.await.map_err(|_| gone())?;
     Ok(Answer::Done)
 }

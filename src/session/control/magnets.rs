@@ -6,8 +6,8 @@ use super::adding::{Adder, Prepared, Wishes};
 use super::asking::levels;
 use super::{Control, Outcome};
 use crate::contract::{
-    AddRequest, Answer, EventKind, FileChoice, PeerSource, Priority, PriorityChange, Refusal, Severity,
-    StartState, TorrentPreview, TorrentState, Untrusted,
+    AddRequest, Answer, EventKind, FileChoice, OrderChange, PeerSource, Priority, PriorityChange, Refusal,
+    Severity, StartState, TorrentPreview, TorrentState, Untrusted,
 };
 use crate::engine::io::{Input, TorrentCommand};
 use crate::engine::metadata::{FetchSetup, MetadataFetch};
@@ -50,7 +50,8 @@ impl Adder {
             added_unix_ms: unix_s() * 1000,
             trackers: request.trackers,
         };
-        let mut prepared = self.fetch(magnet, saved_magnet, saved, resume, Some(request.start));
+        let mut prepared =
+            self.fetch(magnet, saved_magnet, saved, resume, Some((request.start, request.order)));
         let found = Input::PeersFound { source: PeerSource::Manual, addresses: request.peers };
         prepared.parts.fetch.handle(self.shared.clock.now(), found);
         Ok(prepared)
@@ -73,10 +74,13 @@ impl Adder {
         saved_magnet: SavedMagnet,
         saved: SavedTorrent,
         resume: Option<SavedResume>,
-        start: Option<StartState>,
+        wishes: Option<(StartState, OrderChange)>,
     ) -> PreparedMagnet {
         let (mut record, stamps) = resume.map(|saved| (saved.record, saved.stamps)).unwrap_or_default();
-        record.paused = start.map_or(record.paused, |start| start == StartState::Paused);
+        if let Some((start, order)) = wishes {
+            record.paused = start == StartState::Paused;
+            record.order = order.applied_to(record.order);
+        }
         let urls = magnet.trackers.iter().chain(&saved.trackers);
         let trackers = match self.trackers {
             Switch::On => urls.map(|url| vec![url.clone()]).collect(),
@@ -107,6 +111,7 @@ impl Adder {
             added_unix_s: saved.added_unix_ms / 1000,
             resume,
             priorities: selected(&magnet, &metainfo.info),
+            order: OrderChange::default(),
             start: None,
         };
         let mut prepared = self.torrent(metainfo, wishes).await?;
@@ -192,7 +197,7 @@ impl Control {
         let handed = hand_over(&member).await;
         self.directory.remove(from);
         self.drivers.remove(&from);
-        let Prepared { mut torrent, storage, comment, added_unix_s, saved, .. } = prepared;
+        let Prepared { mut torrent, storage, comment, added_unix_s, saved, order, .. } = prepared;
         let (id, now) = (torrent.id(), self.shared.clock.now());
         self.save_resolved(from, id, saved).await;
         let watched = self.watched == Some(from);
@@ -209,6 +214,10 @@ impl Control {
         }
         let levels = self.fitting(id, torrent.info(), &handed.wishes);
         torrent.handle(now, Input::Command(TorrentCommand::SetPriority(levels)));
+        if let Some(known) = handed.order {
+            let order = TorrentCommand::SetOrder(order.applied_to(known));
+            torrent.handle(now, Input::Command(order));
+        }
         if handed.paused {
             torrent.handle(now, Input::Command(TorrentCommand::Pause));
         }

@@ -6,6 +6,7 @@
 mod adding;
 mod asking;
 mod magnets;
+mod reading;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,7 @@ use super::store::{Damaged, SavedLimits, Stored};
 use crate::contract::{
     Answer, Command, Event, EventKind, PeerSource, Refusal, RemoveData, Severity, Untrusted,
 };
-use crate::engine::io::{Input, TorrentCommand};
+use crate::engine::io::{Input, ReadRequest, TorrentCommand};
 use crate::inspect;
 use crate::limits;
 use crate::units::{Rate, TorrentId};
@@ -39,6 +40,7 @@ pub(in crate::session) struct ControlParts {
     pub(in crate::session) http: Http,
     pub(in crate::session) ends: EngineEnds,
     pub(in crate::session) nudges: inspect::Receiver<()>,
+    pub(in crate::session) debug: inspect::WatchSender<bool>,
     pub(in crate::session) listen_port: u16,
     pub(in crate::session) rng: fastrand::Rng,
 }
@@ -65,6 +67,8 @@ pub(in crate::session) struct Control {
     directory: Directory,
     ends: EngineEnds,
     nudges: inspect::Receiver<()>,
+    /// The debug switch, which all drivers see.
+    debug: inspect::WatchSender<bool>,
     adder: Adder,
     outcomes: inspect::Receiver<Outcome>,
     outcome_sender: inspect::Sender<Outcome>,
@@ -79,7 +83,7 @@ pub(in crate::session) struct Control {
 
 impl Control {
     pub(in crate::session) fn new(parts: ControlParts, stored: Vec<Stored>, damaged: Vec<Damaged>) -> Self {
-        let ControlParts { settings, shared, directory, http, ends, nudges, listen_port, rng } = parts;
+        let ControlParts { settings, shared, directory, http, ends, nudges, debug, listen_port, rng } = parts;
         let (outcome_sender, outcomes) = inspect::channel("outcomes for control", limits::OUTCOME_QUEUE);
         let adder = Adder::new(&settings, shared.clone(), directory.clone(), http, (listen_port, rng));
         let free_space = snapshots::watch_free_space(settings.save_dir.clone());
@@ -90,6 +94,7 @@ impl Control {
             directory,
             ends,
             nudges,
+            debug,
             adder,
             outcomes,
             outcome_sender,
@@ -111,8 +116,8 @@ impl Control {
         let reply = loop {
             tokio::select! {
                 request = self.ends.requests.recv() => match request {
-                    Some(Request { command: Command::Shutdown, reply }) => break Some(reply),
-                    Some(Request { command, reply }) => self.request(command, reply).await,
+                    Some(Request { command: Command::Shutdown, reply, asker: _ }) => break Some(reply),
+                    Some(request) => self.request(request).await,
                     None => break None,
                 },
                 Some(outcome) = self.outcomes.recv() => self.outcome(outcome).await,
@@ -148,7 +153,8 @@ impl Control {
         inspect::spawn("restore the saved list", restoring).detach();
     }
 
-    async fn request(&mut self, command: Command, reply: Reply) {
+    async fn request(&mut self, request: Request) {
+        let Request { command, asker, reply } = request;
         match command {
             Command::Add(request) => {
                 let (adder, outcomes) = (self.adder.clone(), self.outcome_sender.clone());
@@ -182,6 +188,10 @@ impl Control {
                 self.watch(torrent).await;
                 reply.send(Ok(Answer::Done));
             }
+            Command::SetDebug(on) => {
+                self.debug.set(on);
+                reply.send(Ok(Answer::Done));
+            }
             Command::List => reply.send(Ok(Answer::List(self.rows()))),
             Command::Status => {
                 let rows = self.rows();
@@ -192,10 +202,15 @@ impl Control {
             Command::Resume(torrent) => self.tell(torrent, TorrentCommand::Resume, reply),
             Command::Recheck(torrent) => self.tell(torrent, TorrentCommand::Recheck, reply),
             Command::Announce(torrent) => self.tell(torrent, TorrentCommand::Announce, reply),
+            Command::SetOrder { torrent, order } => self.set_order(torrent, order, reply),
             Command::SetPriority { torrent, changes } => self.set_priority(torrent, changes, reply),
             Command::AddPeer { torrent, address } => {
                 let input = Input::PeersFound { source: PeerSource::Manual, addresses: vec![address] };
                 self.tell_input(torrent, input, reply);
+            }
+            Command::Read { torrent, reader, file, offset, bytes_max, ahead_bytes } => {
+                let reader = reading::reader_id(asker, reader);
+                self.read(torrent, ReadRequest { reader, file, offset, bytes_max, ahead_bytes }, reply);
             }
             Command::Detail(torrent) => self.detail(torrent, reply),
             Command::Dump(kind) => reply.send(Ok(Answer::Dump(Box::new(inspect::dump(kind))))),

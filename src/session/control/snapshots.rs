@@ -57,6 +57,7 @@ impl Control {
             disk_queue_bytes: self.shared.disk.budget().queued_bytes(),
             disk_free_bytes: self.free_space.latest(),
             save_dir: self.settings.save_dir.clone(),
+            debug: self.debug.latest(),
         }
     }
 }

@@ -12,8 +12,8 @@ use tokio::time::sleep_until;
 use super::outside::Outside;
 use super::pictures::Pictures;
 use super::{Ends, PendingAnswer, Shared, ToDriver};
-use crate::contract::{PeerSource, PriorityChange, TorrentDetail, TorrentRow};
-use crate::engine::io::{Effect, Input, ResumeRecord};
+use crate::contract::{DownloadOrder, PeerSource, PriorityChange, TorrentDetail, TorrentRow};
+use crate::engine::io::{Effect, Input, ResumeRecord, TorrentCommand};
 use crate::engine::metadata::MetadataFetch;
 use crate::engine::torrent::DetailExtras;
 use crate::inspect;
@@ -50,6 +50,8 @@ pub(in crate::session) struct Found {
 pub(in crate::session) struct HandedOver {
     /// The user stopped it meanwhile.
     pub(in crate::session) paused: bool,
+    /// In which order pieces are to be fetched.
+    pub(in crate::session) order: Option<DownloadOrder>,
     /// Addresses and how each became known.
     pub(in crate::session) peers: BTreeMap<PeerSource, Vec<SocketAddr>>,
     /// All wishes, those of [`Found`] among them.
@@ -162,6 +164,11 @@ impl Fetching {
                 answers.push(PendingAnswer::Done(reply));
                 self.fetch.handle(now, input);
             }
+            ToDriver::Order(change, reply) => {
+                answers.push(PendingAnswer::Done(reply));
+                let order = change.applied_to(self.fetch.order());
+                self.fetch.handle(now, Input::Command(TorrentCommand::SetOrder(order)));
+            }
             ToDriver::Detail(reply) => answers.push(PendingAnswer::Detail(reply)),
             ToDriver::Watch(watch) => self.pictures.watch(watch),
             ToDriver::Fetch(FetchProgress::Wish(changes, reply)) => {
@@ -174,12 +181,13 @@ impl Fetching {
                 self.ended = true;
                 reply.send(HandedOver {
                     paused: self.fetch.is_paused(),
+                    order: Some(self.fetch.order()),
                     peers: self.fetch.known_peers(),
                     wishes: self.magnet.wishes.clone(),
                 });
             }
             // It has no files yet: whoever asked is told that nobody answers.
-            ToDriver::Read(..) => {}
+            ToDriver::Read(..) | ToDriver::EndRead(_) => {}
             // It has no disk jobs.
             ToDriver::DiskNotice(_) => {}
         }

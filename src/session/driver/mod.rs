@@ -3,6 +3,7 @@
 //! It is the only one that touches the torrent's owner. It never waits for a socket, a disk, a lock or another torrent:
 //! what it hands out goes through queues that either take it at once or say that they are full.
 
+mod auditing;
 mod disk;
 mod effects;
 mod fetching;
@@ -28,7 +29,7 @@ use super::disk::{DiskPool, Job, Storage};
 use super::handle::EventHub;
 use super::net::Greeted;
 use super::store::StoreHandle;
-use crate::contract::{EventKind, TorrentDetail, TorrentRow, Untrusted};
+use crate::contract::{EventKind, OrderChange, TorrentDetail, TorrentRow, Untrusted};
 use crate::engine::budget::Grant;
 use crate::engine::io::{DiskError, Input, ReadError, ReadRequest, ReaderId, TorrentCommand};
 use crate::engine::torrent::{DetailExtras, Torrent};
@@ -36,6 +37,7 @@ use crate::inspect;
 use crate::limits;
 use crate::units::{PeerId, Time};
 
+use auditing::Auditing;
 use outside::Outside;
 use pictures::Pictures;
 
@@ -50,8 +52,12 @@ pub(in crate::session) enum ToDriver {
     Greeted(Greeted),
     /// Somebody asks; the answer comes after the turn that this is part of.
     Do(Input, inspect::ReplySender<()>),
+    /// Somebody changes in which order pieces are fetched; answered as [`Self::Do`] is.
+    Order(OrderChange, inspect::ReplySender<()>),
     /// A reader asks for bytes of a file; answered when they are here.
     Read(ReadRequest, inspect::ReplySender<Result<Bytes, ReadError>>),
+    /// Whoever waited for a reader's bytes is gone.
+    EndRead(ReaderId),
     /// Somebody wants to see all of it, once.
     Detail(inspect::ReplySender<Arc<TorrentDetail>>),
     /// Somebody begins or ceases to look at all of it.
@@ -101,6 +107,8 @@ pub(in crate::session) struct Shared {
     pub(in crate::session) trackers: TrackerClient,
     pub(in crate::session) budget: inspect::Sender<ToBudget>,
     pub(in crate::session) events: EventHub,
+    /// The debug switch.
+    pub(in crate::session) debug: inspect::WatchReceiver<bool>,
     /// Says that a torrent's state changed, so that the next picture of all comes at once.
     pub(in crate::session) nudge: inspect::Sender<()>,
 }
@@ -133,6 +141,7 @@ struct Driver {
     /// Jobs that found the disk queue full.
     waiting_jobs: VecDeque<Job>,
     pictures: Pictures,
+    auditing: Auditing,
     /// Readers that wait for their bytes.
     reads: BTreeMap<ReaderId, inspect::ReplySender<Result<Bytes, ReadError>>>,
     stopped: bool,
@@ -145,6 +154,7 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
     let row = parts.torrent.row(shared.clock.now(), parts.added_unix_s);
     let (pictures, (rows, details)) = Pictures::new(&name, row);
     let driver = Driver {
+        auditing: Auditing::new(shared.debug.clone()),
         outside: Outside::new(shared, parts.torrent.id(), name.clone(), inbox.clone()),
         torrent: parts.torrent,
         storage: parts.storage,
@@ -179,25 +189,31 @@ impl Driver {
         self.turn(&mut batch);
         self.gather_at_start();
         while !self.stopped {
-            let wake = self.outside.shared.clock.instant(self.next_wake());
+            let wake = self.next_wake();
+            let wake = self.outside.shared.clock.instant(wake);
             tokio::select! {
                 count = inbox.recv_many(&mut batch, limits::TURN_INPUTS_MAX) => if count == 0 { break },
                 () = sleep_until(wake) => {}
+                () = self.auditing.switched() => {}
             }
             self.turn(&mut batch);
+            self.audit();
         }
         self.outside.close_all();
         self.storage.close_files();
         let _ = self.outside.shared.budget.send(ToBudget::End(self.outside.id)).await;
     }
 
-    /// The earliest of the torrent's deadline, the next picture and the next try of a disk job.
-    fn next_wake(&self) -> Time {
+    /// The earliest of the torrent's deadline, the next picture, the next try of a disk job and the next comparison.
+    fn next_wake(&mut self) -> Time {
         let now = self.outside.shared.clock.now();
         let deadline = self.torrent.next_deadline().map(|(at, _)| at);
         let job = (!self.waiting_jobs.is_empty()).then(|| now + limits::DISK_SUBMIT_RETRY);
         let idle = now + limits::DRIVER_IDLE;
-        [deadline, self.pictures.next_at(), job].into_iter().flatten().fold(idle, Time::min)
+        [deadline, self.pictures.next_at(), job, self.auditing.next_at()]
+            .into_iter()
+            .flatten()
+            .fold(idle, Time::min)
     }
 
     /// One turn: every input that waits, one plan, all effects, a picture if one is due.
@@ -252,6 +268,11 @@ impl Driver {
                 answers.push(PendingAnswer::Done(reply));
                 self.take_input(now, input)
             }
+            ToDriver::Order(change, reply) => {
+                answers.push(PendingAnswer::Done(reply));
+                let order = change.applied_to(self.torrent.order());
+                self.take_input(now, Input::Command(TorrentCommand::SetOrder(order)))
+            }
             ToDriver::Detail(reply) => {
                 answers.push(PendingAnswer::Detail(reply));
                 "detail"
@@ -264,6 +285,7 @@ impl Driver {
                 self.reads.insert(request.reader, reply);
                 self.take_input(now, Input::Command(TorrentCommand::Read(request)))
             }
+            ToDriver::EndRead(reader) => self.end_read(now, reader),
             // It has its metadata.
             ToDriver::Fetch(_) => "metadata",
             ToDriver::Watch(watch) => {
@@ -283,6 +305,15 @@ impl Driver {
         }
         self.torrent.handle(now, input);
         kind
+    }
+
+    /// Takes a read back, unless the same reader waits for another by now.
+    fn end_read(&mut self, now: Time, reader: ReaderId) -> &'static str {
+        if self.reads.get(&reader).is_some_and(|reply| !reply.is_closed()) {
+            return "end of an old read";
+        }
+        self.reads.remove(&reader);
+        self.take_input(now, Input::Command(TorrentCommand::EndRead(reader)))
     }
 
     fn answer(&mut self, answer: PendingAnswer) {

@@ -108,6 +108,10 @@ impl Client {
 
     /// Asks, and waits for the answer to that question. After [`ClientError::Silent`] the connection is of no more use.
     pub async fn request(&mut self, command: Command) -> Result<Answer, ClientError> {
+        if matches!(command, Command::Read { .. }) {
+            // It is answered when the bytes are here: whoever reads decides how long that may take.
+            return self.ask(command).await;
+        }
         let waited = self.patience + fetch_wait(&command);
         let state_dir = self.state_dir.clone();
         timeout(waited, self.ask(command)).await.unwrap_or(Err(ClientError::Silent { state_dir, waited }))

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::address::SocketAddress;
 use super::line::{Line, read_line};
 use super::{Question, Reply, SOCKET_NAME};
-use crate::contract::Refusal;
+use crate::contract::{Command, Refusal};
 use crate::inspect;
 use crate::limits::{
     REMOTE_ACCEPT_RETRY, REMOTE_CLIENTS_MAX, REMOTE_IDLE, REMOTE_QUESTION_BYTES_MAX, REMOTE_WRITE,
@@ -84,7 +84,7 @@ async fn accept(listener: UnixListener, handle: Handle) {
         let place = places.acquire().await;
         match listener.accept().await {
             Ok((stream, _)) if is_same_user(&stream) => {
-                let handle = handle.clone();
+                let handle = handle.for_another();
                 let client = async move {
                     serve_client(stream, handle).await;
                     drop(place);
@@ -109,7 +109,10 @@ async fn serve_client(stream: UnixStream, handle: Handle) {
     let mut reader = BufReader::new(read);
     loop {
         let reply = match next_line(&mut reader).await {
-            Some(Line::Whole(line)) => answer(&line, &handle).await,
+            Some(Line::Whole(line)) => match answer(&line, &handle, &mut reader).await {
+                Some(reply) => reply,
+                None => return,
+            },
             Some(Line::TooLong) => {
                 let message = format!("the line has more than {REMOTE_QUESTION_BYTES_MAX} bytes");
                 let reply = Reply::new(None, Err(Refusal::new(message)));
@@ -131,15 +134,27 @@ async fn next_line(reader: &mut BufReader<OwnedReadHalf>) -> Option<Line> {
     line.ok()?.ok()
 }
 
-async fn answer(line: &[u8], handle: &Handle) -> Reply {
-    let question: Question = match serde_json::from_slice(line) {
+/// Asks the engine. A read may wait for long, and ends with a client that closes its side; `None` then.
+async fn answer(line: &[u8], handle: &Handle, reader: &mut BufReader<OwnedReadHalf>) -> Option<Reply> {
+    let Question { id, command } = match serde_json::from_slice::<Question>(line) {
         Ok(question) => question,
         Err(error) => {
             let refusal = Refusal::new(format!("not a question this engine knows: {error}"));
-            return Reply::new(None, Err(refusal));
+            return Some(Reply::new(None, Err(refusal)));
         }
     };
-    Reply::new(Some(question.id), handle.request(question.command).await)
+    let waits_long = matches!(command, Command::Read { .. });
+    tokio::select! {
+        outcome = handle.request(command) => Some(Reply::new(Some(id), outcome)),
+        () = hung_up(reader), if waits_long => None,
+    }
+}
+
+/// Waits until the client closes its side; for ever where it asks on before it has its answer.
+async fn hung_up(reader: &mut BufReader<OwnedReadHalf>) {
+    if reader.fill_buf().await.is_ok_and(|ready| !ready.is_empty()) {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn send(write: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
@@ -156,7 +171,7 @@ mod tests {
 
     use super::super::Client;
     use super::*;
-    use crate::contract::{Answer, Command, EngineStatus};
+    use crate::contract::{Answer, EngineStatus};
     use crate::units::{Time, TorrentId};
 
     /// An engine that knows its status and refuses all else.

@@ -9,7 +9,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageErro
 
 use super::error::StoreError;
 use super::record::{
-    Damaged, DamagedPart, SavedLimits, SavedResume, SavedTorrent, Stored, Unreadable, decode, encode,
+    Damaged, DamagedPart, SavedLimits, SavedResume, SavedTorrent, Stored, Unreadable, Value, decode, encode,
 };
 use crate::limits::{DAMAGED_FILES_MAX, STORE_CACHE_BYTES};
 use crate::units::TorrentId;
@@ -83,10 +83,10 @@ impl Store {
                 for change in changes {
                     match change {
                         Change::PutTorrent(id, torrent) => {
-                            torrents.insert(&id.0, encode(&id.0, torrent).as_slice())?;
+                            torrents.insert(&id.0, encode(&id.0, torrent.as_ref()).as_slice())?;
                         }
                         Change::SaveResume(id, saved) => {
-                            resume.insert(&id.0, encode(&id.0, saved).as_slice())?;
+                            resume.insert(&id.0, encode(&id.0, saved.as_ref()).as_slice())?;
                         }
                         Change::Remove(id) => {
                             torrents.remove(&id.0)?;
@@ -224,12 +224,7 @@ struct Finds {
 }
 
 impl Finds {
-    fn read<T: serde::de::DeserializeOwned>(
-        &mut self,
-        table: &'static str,
-        id: TorrentId,
-        bytes: &[u8],
-    ) -> Option<T> {
+    fn read<T: Value>(&mut self, table: &'static str, id: TorrentId, bytes: &[u8]) -> Option<T> {
         let why = match decode(&id.0, bytes) {
             Ok(value) => return Some(value),
             Err(why) => why,

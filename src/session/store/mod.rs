@@ -9,6 +9,7 @@ mod actor;
 mod database;
 mod error;
 mod lock;
+mod older;
 mod record;
 
 pub use actor::{LoadedResume, StoreHandle};

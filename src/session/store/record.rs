@@ -1,7 +1,8 @@
 //! The values of the store and their bytes.
 //!
 //! A value is a version, the first bytes of a SHA-1 over its key and payload, and the payload in postcard. The key is
-//! in the checksum so that a value under another torrent's key is seen. A reader refuses versions newer than its own.
+//! in the checksum so that a value under another torrent's key is seen. A reader refuses versions newer than its own and
+//! reads every older one: postcard has no names of fields, so each change of a form is a new version ([`Value`]).
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -12,13 +13,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 
+use super::older;
 use crate::contract::PriorityChange;
 use crate::engine::io::ResumeRecord;
 use crate::limits::STORE_VALUE_BYTES_MAX;
 use crate::session::disk::FileStamp;
 use crate::units::{FileIndex, Rate, TorrentId};
 
-const VERSION: u8 = 1;
 const CHECKSUM_BYTES: usize = 8;
 const HEAD_BYTES: usize = 1 + CHECKSUM_BYTES;
 
@@ -117,6 +118,43 @@ pub fn untrusted_files(saved: &[Option<FileStamp>], found: &[Option<FileStamp>])
         .collect()
 }
 
+/// What can be a value of the store. To change the form of one, or of a part of it: count its version up, keep the form
+/// that is left in [`older`], read it in `from_older`, and give the golden values of the tests a new one.
+pub(super) trait Value: Serialize + DeserializeOwned {
+    /// The version that is written.
+    const VERSION: u8;
+
+    /// Reads the payload of a version before [`Self::VERSION`]; `None` where it has not the form of that version.
+    fn from_older(version: u8, payload: &[u8]) -> Option<Self>;
+}
+
+impl Value for SavedTorrent {
+    const VERSION: u8 = 1;
+
+    fn from_older(_version: u8, _payload: &[u8]) -> Option<Self> {
+        None
+    }
+}
+
+impl Value for SavedLimits {
+    const VERSION: u8 = 1;
+
+    fn from_older(_version: u8, _payload: &[u8]) -> Option<Self> {
+        None
+    }
+}
+
+impl Value for SavedResume {
+    const VERSION: u8 = 2;
+
+    fn from_older(version: u8, payload: &[u8]) -> Option<Self> {
+        match version {
+            1 => whole::<older::ResumeV1>(payload).map(Self::from),
+            _ => None,
+        }
+    }
+}
+
 /// Why a value cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
@@ -139,35 +177,45 @@ impl std::fmt::Display for Unreadable {
     }
 }
 
-pub(super) fn encode<T: Serialize>(key: &[u8], value: &T) -> Vec<u8> {
+pub(super) fn encode<T: Value>(key: &[u8], value: &T) -> Vec<u8> {
     let mut bytes = vec![0; HEAD_BYTES];
-    bytes[0] = VERSION;
+    bytes[0] = T::VERSION;
     let mut bytes = postcard::to_extend(value, bytes).expect("every type of the store has a postcard form");
-    let checksum = checksum(key, &bytes[HEAD_BYTES..]);
+    let checksum = checksum(T::VERSION, key, &bytes[HEAD_BYTES..]);
     bytes[1..HEAD_BYTES].copy_from_slice(&checksum);
     bytes
 }
 
-pub(super) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, Unreadable> {
+pub(super) fn decode<T: Value>(key: &[u8], bytes: &[u8]) -> Result<T, Unreadable> {
     if bytes.len() > STORE_VALUE_BYTES_MAX {
         return Err(Unreadable::TooLarge);
     }
     let (head, payload) = bytes.split_at_checked(HEAD_BYTES).ok_or(Unreadable::TooShort)?;
+    let version = head[0];
     // The version comes first: a newer one may have another kind of checksum.
-    if head[0] > VERSION {
-        return Err(Unreadable::Newer(head[0]));
+    if version > T::VERSION {
+        return Err(Unreadable::Newer(version));
     }
-    if head[0] < VERSION || head[1..] != checksum(key, payload) {
+    if head[1..] != checksum(version, key, payload) {
         return Err(Unreadable::WrongChecksum);
     }
+    let value = if version == T::VERSION { whole(payload) } else { T::from_older(version, payload) };
+    value.ok_or(Unreadable::WrongShape)
+}
+
+/// A value that all of the payload is taken for.
+fn whole<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
     match postcard::take_from_bytes(payload) {
-        Ok((value, [])) => Ok(value),
-        Ok(_) | Err(_) => Err(Unreadable::WrongShape),
+        Ok((value, [])) => Some(value),
+        Ok(_) | Err(_) => None,
     }
 }
 
-fn checksum(key: &[u8], payload: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let digest: [u8; 20] = Sha1::new().chain_update(key).chain_update(payload).finalize().into();
+/// From version 2 on the version is covered too, so that damage to it is not taken for an older form.
+fn checksum(version: u8, key: &[u8], payload: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let covered: &[u8] = if version >= 2 { &[version] } else { &[] };
+    let sum = Sha1::new().chain_update(covered).chain_update(key).chain_update(payload);
+    let digest: [u8; 20] = sum.finalize().into();
     *digest.first_chunk().expect("a SHA-1 has 20 bytes")
 }
 
@@ -199,7 +247,8 @@ impl<'de> Deserialize<'de> for SavedTorrent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{FileChoice, Priority};
+    use crate::contract::{DownloadOrder, FileChoice, FirstLast, PieceSequence, Priority};
+    use crate::units::PieceIndex;
 
     fn torrent() -> SavedTorrent {
         SavedTorrent {
@@ -223,18 +272,76 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(decode::<SavedTorrent>(b"key", &bytes[..length]).is_err(), "cut to {length}");
         }
-        for bit in 0..bytes.len() * 8 {
-            let mut flipped = bytes.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(decode::<SavedTorrent>(b"key", &flipped).is_err(), "bit {bit}");
+        let progress = encode(b"key", &resume(DownloadOrder::default()));
+        assert!(decode::<SavedResume>(b"key", &progress).is_ok());
+        for bit in 0..bytes.len().max(progress.len()) * 8 {
+            let flipped = |bytes: &[u8]| {
+                let mut flipped = bytes.to_vec();
+                if let Some(byte) = flipped.get_mut(bit / 8) {
+                    *byte ^= 1 << (bit % 8);
+                }
+                flipped
+            };
+            let (torrent, progress) = (flipped(&bytes), flipped(&progress));
+            assert!(torrent == bytes || decode::<SavedTorrent>(b"key", &torrent).is_err(), "bit {bit}");
+            let same = bit / 8 >= progress.len();
+            assert!(same || decode::<SavedResume>(b"key", &progress).is_err(), "bit {bit}");
         }
+    }
+
+    fn resume(order: DownloadOrder) -> SavedResume {
+        let record = ResumeRecord {
+            have: vec![0xa0, 0x40],
+            known: vec![0xff, 0xc0],
+            partial: vec![(PieceIndex(5), vec![0x90])],
+            priorities: vec![Priority::High, Priority::Off, Priority::Normal],
+            order,
+            paused: true,
+            downloaded_bytes: 300,
+            uploaded_bytes: 70_000,
+            peers: vec!["192.0.2.7:6881".parse().unwrap(), "[2001:db8::1]:51413".parse().unwrap()],
+            banned: vec![serde_json::from_str(r#"{"address":"198.51.100.9","port":null}"#).unwrap()],
+        };
+        let stamp = |bytes, modified_s, modified_ns| Some(FileStamp { bytes, modified_s, modified_ns });
+        let stamps = vec![stamp(160_000, 1_700_000_000, 999_999_999), None, stamp(0, -1, 0)];
+        SavedResume { record, stamps }
+    }
+
+    fn bytes_of(hex: &str) -> Vec<u8> {
+        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
+    }
+
+    /// Written under the key "key" by the commit e2f16de, the last one with version 1 of all values.
+    const RESUME_V1: &str = "013b63397e42dcb5b402a04002ffc0010501900303000201ac02f0a2040200c0000207e1350120010db8\
+        000000000000000000000001d591030100c633640900030180e20980c49fd50cff93ebdc030001000100";
+    const TORRENT_V1: &str = "018a2aab0fd5fb1bd9000864343a696e666f65072f736176652ffffbd095ffbc3101127564703a2f2f74\
+        2e6578616d706c653a3830";
+    const LIMITS_V1: &str = "0137caa510af7e89bb01f40300";
+    /// Written by the code that brought version 2.
+    const RESUME_V2: &str = "02c05bc0712cc3343e02a04002ffc00105019003030002010101ac02f0a2040200c0000207e135012001\
+        0db8000000000000000000000001d591030100c633640900030180e20980c49fd50cff93ebdc030001000100";
+
+    #[test]
+    fn fault_94_what_an_earlier_release_wrote_is_read() {
+        let order = DownloadOrder { sequence: PieceSequence::InOrder, first_last: FirstLast::First };
+        let read = |hex| decode::<SavedResume>(b"key", &bytes_of(hex));
+        assert_eq!(read(RESUME_V1), Ok(resume(DownloadOrder::default())));
+        assert_eq!(read(RESUME_V2), Ok(resume(order)));
+        assert_eq!(decode(b"key", &bytes_of(TORRENT_V1)), Ok(torrent()));
+        let limits = SavedLimits { down: Some(Rate(500)), up: None };
+        assert_eq!(decode(b"limits", &bytes_of(LIMITS_V1)), Ok(limits));
+        // A form that changes without a new version fails here.
+        assert_eq!(encode(b"key", &resume(order)), bytes_of(RESUME_V2));
+        assert_eq!(encode(b"key", &torrent()), bytes_of(TORRENT_V1));
+        assert_eq!(encode(b"limits", &limits), bytes_of(LIMITS_V1));
     }
 
     #[test]
     fn a_newer_version_is_told_from_damage() {
         let mut bytes = encode(b"key", &torrent());
-        bytes[0] = VERSION + 1;
-        assert_eq!(decode::<SavedTorrent>(b"key", &bytes), Err(Unreadable::Newer(VERSION + 1)));
+        bytes[0] = SavedTorrent::VERSION + 1;
+        let newer = Err(Unreadable::Newer(SavedTorrent::VERSION + 1));
+        assert_eq!(decode::<SavedTorrent>(b"key", &bytes), newer);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{body, frame};
-use crate::contract::{AddRequest, FileChoice, Priority, PriorityChange, Source, StartState, TorrentPreview};
+use crate::contract::{
+    AddRequest, FileChoice, OrderChange, Priority, PriorityChange, Source, StartState, TorrentPreview,
+};
 use crate::tui::model::Model;
 use crate::tui::panels;
 use crate::tui::text::hints;
@@ -136,6 +138,7 @@ pub fn plain_request(source: Source) -> AddRequest {
         save_dir: None,
         priorities: Vec::new(),
         start: StartState::Running,
+        order: OrderChange::default(),
         peers: Vec::new(),
         trackers: Vec::new(),
     }

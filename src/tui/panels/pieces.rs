@@ -196,14 +196,19 @@ fn draw_map(look: &Look, buffer: &mut Buffer, area: Rect, runs: &PieceRuns) {
     }
 }
 
+/// What a cell means.
+fn legend_entry(look: &Look, state: MapCell) -> [Span; 2] {
+    [
+        Span::new(format!(" {}", state.glyph(look)), state.role()),
+        Span::new(format!(" {} ", state.word()), Role::Quiet),
+    ]
+}
+
 fn draw_legend(look: &Look, buffer: &mut Buffer, area: Rect) {
     let mut lines = vec![Vec::new()];
     let mut used = 0;
     for state in MapCell::ALL {
-        let entry = [
-            Span::new(format!(" {}", state.glyph(look)), state.role()),
-            Span::new(format!(" {} ", state.word()), Role::Quiet),
-        ];
+        let entry = legend_entry(look, state);
         let columns: usize = entry.iter().map(Span::width).sum();
         if used + columns > usize::from(area.width) {
             lines.push(Vec::new());
@@ -244,6 +249,8 @@ fn cell(look: &Look, run: &PieceRun, place: FittedColumn) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::theme::{ColourDepth, Theme, ThemeSource};
+    use crate::tui::widgets::{Glyphs, Names};
     use crate::units::PieceIndex;
 
     fn run(length: u32, have: bool) -> PieceRun {
@@ -272,6 +279,15 @@ mod tests {
             assert_eq!(cells.len(), room);
             assert_eq!(cells.iter().filter(|cell| **cell == MapCell::Normal).count(), 1);
         }
+    }
+
+    #[test]
+    fn the_legend_has_a_second_row_where_one_would_lose_a_part_of_it() {
+        let theme = Theme::load(&ThemeSource::Default, ColourDepth::None).unwrap();
+        let look = Look { theme, glyphs: Glyphs::Unicode, names: Names::Shown };
+        let entries = MapCell::ALL.into_iter().flat_map(|state| legend_entry(&look, state));
+        let columns: usize = entries.map(|span| span.width()).sum();
+        assert_eq!(columns, usize::from(layout::LEGEND_COLUMNS));
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub fn event(kind: &EventKind, show: impl Fn(Outside<'_>) -> String) -> String {
             )
         }
         EventKind::DiskFailed { message } | EventKind::Notice { message, .. } => named(message),
+        EventKind::Inconsistent { what } => {
+            format!("the engine contradicts itself: {}; please report this", named(what))
+        }
         EventKind::Dropped { count } => format!("{count} events are missing here; the screen was too slow"),
         EventKind::SlowTurn { millis, input } => {
             format!("the engine took {millis} ms for one turn ({})", open(&Untrusted::new(input.as_str())))

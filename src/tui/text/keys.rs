@@ -56,6 +56,8 @@ pub fn action(context: Context, action: Action) -> &'static str {
         Action::RemoveData => "remove and delete data",
         Action::Verify => "check the data on disk again",
         Action::Announce => "announce to the trackers now",
+        Action::Sequential => "in order, or rarest first",
+        Action::FirstLast => "first and last pieces of files first",
         Action::Raise => "raise the priority",
         Action::Lower => "lower the priority",
         Action::Normal => "normal priority",

@@ -7,10 +7,12 @@ mod events;
 pub mod heading;
 pub mod hints;
 mod keys;
+mod runs;
 mod standing;
 
 pub use events::{Outside, event, severity, stuck};
 pub use keys::{action, context};
+pub use runs::{RUN_LETTERS, run_line, run_state};
 pub use standing::{cause, cause_word, count, facts};
 
 use super::format;
@@ -18,8 +20,8 @@ use super::message::Done;
 use super::model::Tab;
 use super::torrents::{Direction, SortKey};
 use crate::contract::{
-    Blocked, PeerSource, PieceCounts, PieceLevel, PieceRun, Priority, RemoveData, StartState, TorrentPreview,
-    TorrentState, TrackerState,
+    Blocked, FirstLast, PeerSource, PieceCounts, PieceLevel, PieceSequence, Priority, RemoveData, StartState,
+    TorrentPreview, TorrentState, TrackerState,
 };
 use crate::units::Rate;
 
@@ -230,6 +232,10 @@ pub fn done(done: Done) -> &'static str {
         Done::PrioritySet => "Priority set.",
         Done::Verifying => "Checking the data on disk.",
         Done::Announced => "Announced to the trackers.",
+        Done::Sequence(PieceSequence::InOrder) => "Pieces come in order.",
+        Done::Sequence(PieceSequence::RarestFirst) => "The rarest pieces come first.",
+        Done::FirstLast(FirstLast::First) => "The first and last pieces of files come before all others.",
+        Done::FirstLast(FirstLast::Alike) => "First and last pieces come as all others do.",
     }
 }
 
@@ -365,29 +371,6 @@ pub const MAP_CHOKED: &str = "choked";
 /// Wanted, and nobody has it.
 pub const MAP_NO_SOURCE: &str = "no source";
 
-/// The state of a run in words.
-pub fn run_state(run: &PieceRun) -> String {
-    if run.have {
-        return if run.unverified { HAVE_UNVERIFIED.to_owned() } else { MAP_HAVE.to_owned() };
-    }
-    let words = [
-        (run.checking, MAP_CHECKING),
-        (run.unknown, MAP_UNKNOWN),
-        (run.partial, MAP_PARTIAL),
-        (run.requested, MAP_REQUESTED),
-    ];
-    let said: Vec<&str> = words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
-    match said.is_empty() {
-        true if run.priority.is_wanted() => MISSING.to_owned(),
-        true => MAP_UNWANTED.to_owned(),
-        false => said.join(", "),
-    }
-}
-
-/// Here on the word of a record or of the user.
-pub const HAVE_UNVERIFIED: &str = "here, unchecked";
-/// A piece that is wanted and not here.
-pub const MISSING: &str = "missing";
 /// Suspending where nothing would continue us.
 pub const NO_SHELL: &str = "There is no shell to go back to.";
 

@@ -1,7 +1,7 @@
 //! How the selected torrent stands, in words: why it is not doing more, and what no column says.
 
 use super::super::format;
-use crate::contract::{TorrentRow, TorrentState, Untrusted};
+use crate::contract::{DownloadOrder, FirstLast, PieceSequence, TorrentRow, TorrentState, Untrusted};
 use crate::tui::keymap::{Action, Context, key_name};
 
 /// The download limit is what holds it.
@@ -55,6 +55,15 @@ pub fn facts(row: &TorrentRow) -> Vec<String> {
         | TorrentState::Finished
         | TorrentState::Paused
         | TorrentState::Error => {}
+    }
+    if row.state != TorrentState::Seeding {
+        let DownloadOrder { sequence, first_last } = row.order;
+        if sequence == PieceSequence::InOrder {
+            facts.push("in order".to_owned());
+        }
+        if first_last == FirstLast::First {
+            facts.push("first/last first".to_owned());
+        }
     }
     if row.wasted_bytes > 0 {
         facts.push(format!("{} wasted", format::bytes(row.wasted_bytes)));

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::motion;
-use crate::contract::{Command, RemoveData, Severity, TorrentState};
+use crate::contract::{
+    Command, DownloadOrder, FirstLast, OrderChange, PieceSequence, RemoveData, Severity, TorrentState,
+};
 use crate::limits;
 use crate::tui::dialogs::{Dialog, RemoveDialog};
 use crate::tui::keymap::Action;
@@ -80,6 +82,8 @@ pub(super) fn command(model: &mut Model, action: Action, effects: &mut Vec<Effec
         Action::RemoveData => ask_remove(model, RemoveData::Delete),
         Action::Verify => each(model, Done::Verifying, Command::Recheck, effects),
         Action::Announce => each(model, Done::Announced, Command::Announce, effects),
+        Action::Sequential => toggle_sequence(model, effects),
+        Action::FirstLast => toggle_first_last(model, effects),
         Action::CopyHash => copy_hash(model, effects),
         Action::DownLower => limit(model, Which::Down, Step::Lower, effects),
         Action::DownRaise => limit(model, Which::Down, Step::Raise, effects),
@@ -113,6 +117,40 @@ fn targets(model: &mut Model) -> Vec<TorrentId> {
 fn each(model: &mut Model, done: Done, command: fn(TorrentId) -> Command, effects: &mut Vec<Effect>) {
     for id in targets(model) {
         effects.push(Effect::Ask { purpose: Purpose::Tell(done), command: command(id) });
+    }
+}
+
+/// Has the targets fetch in order; where all of them do, rarest first again.
+fn toggle_sequence(model: &mut Model, effects: &mut Vec<Effect>) {
+    let (targets, orders) = orders(model);
+    let all_are = orders.iter().all(|order| order.sequence == PieceSequence::InOrder);
+    let sequence = if all_are { PieceSequence::RarestFirst } else { PieceSequence::InOrder };
+    let change = OrderChange { sequence: Some(sequence), first_last: None };
+    set_order(&targets, change, Done::Sequence(sequence), effects);
+}
+
+/// Has the targets fetch first and last pieces first; where all of them do, as all others again.
+fn toggle_first_last(model: &mut Model, effects: &mut Vec<Effect>) {
+    let (targets, orders) = orders(model);
+    let all_are = orders.iter().all(|order| order.first_last == FirstLast::First);
+    let first_last = if all_are { FirstLast::Alike } else { FirstLast::First };
+    let change = OrderChange { sequence: None, first_last: Some(first_last) };
+    set_order(&targets, change, Done::FirstLast(first_last), effects);
+}
+
+/// The targets, and in which order each is fetched.
+fn orders(model: &mut Model) -> (Vec<TorrentId>, Vec<DownloadOrder>) {
+    let targets = targets(model);
+    let ids: BTreeSet<&TorrentId> = targets.iter().collect();
+    let rows = model.snapshot.torrents.iter().filter(|row| ids.contains(&row.id));
+    let orders = rows.map(|row| row.order).collect();
+    (targets, orders)
+}
+
+fn set_order(targets: &[TorrentId], order: OrderChange, done: Done, effects: &mut Vec<Effect>) {
+    for &torrent in targets {
+        let command = Command::SetOrder { torrent, order };
+        effects.push(Effect::Ask { purpose: Purpose::Tell(done), command });
     }
 }
 

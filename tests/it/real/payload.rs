@@ -41,6 +41,13 @@ impl Payload {
         Self::write(&arena.join("payload"), "large", PIECE, &files, 0x00c0_ffee)
     }
 
+    /// A file between two large ones, for tests that choose it while they are under way.
+    pub(crate) fn between(arena: &Path) -> Self {
+        const PIECE: usize = 64 * 1024;
+        let files = [("before.bin", 12_000_000), ("raised.bin", 1_000_000), ("behind.bin", 12_000_000)];
+        Self::write(&arena.join("payload"), "between", PIECE, &files, 0x0be7_3ee2)
+    }
+
     fn write(folder: &Path, name: &str, piece_bytes: usize, files: &[(&str, usize)], seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut all = Vec::new();

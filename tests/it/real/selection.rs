@@ -14,7 +14,7 @@ use super::unchoke::{DOWNLOAD_MAX, DOWNLOAD_TIMEOUT_S, Download, run};
 const CALL_MAX: Duration = Duration::from_secs(20);
 
 /// `unchoke ctl ... --json` to the engine of this home.
-fn ctl(home: &Path, arguments: &[&str]) -> Value {
+pub(super) fn ctl(home: &Path, arguments: &[&str]) -> Value {
     let state = home.join("state").to_string_lossy().into_owned();
     let all: Vec<&str> = [&["ctl"], arguments, &["--json", "--state-dir", &state]].concat();
     let output = run(&home.join("ctl"), &all, CALL_MAX);

@@ -88,6 +88,32 @@ fn marks_make_a_command_one_for_each() {
 }
 
 #[test]
+fn order_keys_change_one_thing_and_take_it_back_where_all_have_it() {
+    let in_order = DownloadOrder { sequence: PieceSequence::InOrder, first_last: FirstLast::First };
+    let mut rows = library();
+    rows[1].order = in_order;
+    let mut screen = Screen::new(120, 40, snapshot(rows));
+    let change = |sequence, first_last| OrderChange { sequence, first_last };
+    for (keys, torrent, due) in [
+        ("o", 1, change(Some(PieceSequence::InOrder), None)),
+        ("O", 1, change(None, Some(FirstLast::First))),
+        ("jo", 2, change(Some(PieceSequence::RarestFirst), None)),
+        ("O", 2, change(None, Some(FirstLast::Alike))),
+    ] {
+        screen.press(keys);
+        let asked = screen.asked();
+        let [Command::SetOrder { torrent: of, order }] = asked[..] else { panic!("{keys}: {asked:?}") };
+        assert_eq!((of, order), (id(torrent), due), "{keys}");
+    }
+    assert!(screen.picture().contains("in order, first/last first"), "{}", screen.picture());
+    // One of the marked is not in order: all are to be.
+    screen.press("g  o");
+    let asked = screen.asked();
+    let in_order = |command: &Command| matches!(command, Command::SetOrder { order, .. } if order.sequence == Some(PieceSequence::InOrder));
+    assert!(asked.len() == 2 && asked.iter().all(in_order), "{asked:?}");
+}
+
+#[test]
 fn the_filter_narrows_as_it_is_typed() {
     let mut screen = screen();
     screen.press("/ISO ar");

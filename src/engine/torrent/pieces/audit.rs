@@ -21,6 +21,11 @@ impl Audit {
         Self { next: PieceIndex(0), began_at: pieces.visits, totals: Tally::default(), requestable: 0 }
     }
 
+    /// Whether the next step begins with the first piece.
+    pub(in crate::engine) fn is_at_the_beginning(&self) -> bool {
+        self.next == PieceIndex(0)
+    }
+
     /// Looks at up to `pieces_max` pieces; names the first difference. At the end it begins again.
     pub(in crate::engine) fn step(&mut self, pieces: &Pieces, pieces_max: u32) -> Option<String> {
         let end = pieces.info.piece_count().min(self.next.0.saturating_add(pieces_max));

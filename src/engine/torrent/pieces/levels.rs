@@ -146,6 +146,10 @@ impl Pieces {
         if old != level {
             self.tally.count_level(old, level, self.have.has(piece));
             self.refresh(piece);
+            if level > old && self.partial.contains_key(&piece) {
+                // Perhaps all of it is on the wire already, behind what is less urgent.
+                self.order.note_raise();
+            }
         }
     }
 }

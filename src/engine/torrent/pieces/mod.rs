@@ -283,6 +283,11 @@ impl Pieces {
         self.order.note_new_opportunity();
     }
 
+    /// What is on the wire is more urgent than where it waits.
+    pub(in crate::engine) fn note_raise(&mut self) {
+        self.order.note_raise();
+    }
+
     /// A peer that has `piece` came, or got it, or went.
     pub(in crate::engine) fn count_source(&mut self, piece: PieceIndex, change: Presence) {
         let slot = &mut self.availability[piece.at()];

@@ -15,6 +15,7 @@ use super::unchoke::PROGRAM_START_MAX;
 
 pub(crate) use libtorrent::{AddOptions, Libtorrent};
 pub(crate) use opentracker::Opentracker;
+pub(crate) use transmission::Transmission;
 
 /// A program that a test needs and that is not ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::{Job, Rival};
 /// Status 6 of its RPC: seeding, which comes after every check.
 const STATUS_SEEDING: u64 = 6;
 
-pub(super) struct Transmission {
+pub(crate) struct Transmission {
     process: Process,
     port: u16,
     rpc_port: u16,
@@ -21,6 +21,16 @@ pub(super) struct Transmission {
 
 impl Transmission {
     pub(super) fn start(program: &Path, job: &Job<'_>) -> Self {
+        Self::start_with(program, job, None)
+    }
+
+    /// One that gives at most so many kilobytes a second.
+    pub(crate) fn start_limited(program: &Path, job: &Job<'_>, kb_s: u32) -> Self {
+        Self::start_with(program, job, Some(kb_s))
+    }
+
+    fn start_with(program: &Path, job: &Job<'_>, up_limit_kb_s: Option<u32>) -> Self {
+        std::fs::create_dir_all(job.folder).unwrap();
         let (port, rpc_port) = (free_port(), free_port());
         let settings = json!({
             "bind-address-ipv4": "127.0.0.1", "bind-address-ipv6": "::1", "peer-port": port,
@@ -29,6 +39,7 @@ impl Transmission {
             "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": false,
             "port-forwarding-enabled": false, "preallocation": 0, "download-queue-enabled": false,
             "seed-queue-enabled": false, "message-level": 2,
+            "speed-limit-up-enabled": up_limit_kb_s.is_some(), "speed-limit-up": up_limit_kb_s.unwrap_or(0),
         });
         let config = job.home.join("config");
         std::fs::create_dir_all(&config).unwrap();

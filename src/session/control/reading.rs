@@ -1,0 +1,52 @@
+//! Bytes of a file for front ends while it is downloaded.
+//!
+//! Each read is a task that ends with its answer, or takes the read back when whoever asked is gone: what a torrent
+//! fetches first is never decided by somebody who is not there.
+
+use super::{Control, Reply, no_such_torrent};
+use crate::contract::{Answer, FileBytes, Refusal};
+use crate::engine::io::{ReadRequest, ReaderId};
+use crate::inspect;
+use crate::session::driver::ToDriver;
+use crate::units::TorrentId;
+
+/// The reader that an asker calls by a number: no two askers share one.
+pub(super) fn reader_id(asker: u32, reader: u32) -> ReaderId {
+    ReaderId(u64::from(asker) << 32 | u64::from(reader))
+}
+
+impl Control {
+    pub(super) fn read(&self, torrent: TorrentId, request: ReadRequest, reply: Reply) {
+        let Some(member) = self.directory.member(torrent) else {
+            reply.send(Err(no_such_torrent(torrent)));
+            return;
+        };
+        if member.storage.is_none() {
+            let message = "the files are not known until the metadata is here; try again when it is";
+            reply.send(Err(Refusal::new(message)));
+            return;
+        }
+        inspect::spawn(format!("read from {torrent}"), read(member.inbox, request, reply)).detach();
+    }
+}
+
+async fn read(inbox: inspect::Sender<ToDriver>, request: ReadRequest, mut reply: Reply) {
+    let (sender, answer) = inspect::reply("bytes of a file");
+    if inbox.send(ToDriver::Read(request, sender)).await.is_err() {
+        return reply.send(Err(ended()));
+    }
+    tokio::select! {
+        answer = answer => reply.send(match answer {
+            Ok(Ok(bytes)) => Ok(Answer::Bytes(FileBytes(bytes))),
+            Ok(Err(error)) => Err(Refusal::new(error.to_string())),
+            Err(_) => Err(ended()),
+        }),
+        () = reply.closed() => {
+            let _ = inbox.send(ToDriver::EndRead(request.reader)).await;
+        }
+    }
+}
+
+fn ended() -> Refusal {
+    Refusal::new("the read was ended: the torrent is going, or the same reader reads elsewhere")
+}
