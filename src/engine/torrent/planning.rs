@@ -46,10 +46,12 @@ impl Torrent {
         }
         self.cancel_surplus(now);
         self.check_unknown();
-        let version = self.pieces.order().version();
+        let (version, raised) = (self.pieces.order().version(), self.pieces.order().raised());
         let ready = self.connections.values().filter(|peer| {
             let something_new = peer.starved_at != Some(version);
-            peer.may_request() && (something_new || peer.end_game_due(now))
+            let something_raised = peer.raised_seen != Some((raised, peer.have.count()));
+            let has_room = peer.requests.free() > 0 && (something_new || peer.end_game_due(now));
+            peer.may_request() && (has_room || something_raised)
         });
         let mut ids: Vec<ConnectionId> = ready.map(|peer| peer.id).collect();
         if ids.len() > 1 {
