@@ -160,13 +160,15 @@ impl Bits {
         }
     }
 
-    /// How many pieces are in it and in some of the others.
-    pub(in crate::engine) fn count_common_with_any(&self, others: &[&Self]) -> u32 {
-        if others.iter().any(|other| other.is_full()) {
-            return self.ones;
+    /// How many pieces are in both.
+    pub(in crate::engine) fn count_common(&self, other: &Self) -> u32 {
+        match (self.is_empty() || other.is_empty(), other.is_full()) {
+            (true, _) => 0,
+            (false, true) => self.ones,
+            (false, false) => {
+                (0..self.word_count()).map(|at| (self.word(at) & other.word(at)).count_ones()).sum()
+            }
         }
-        let union = |at: usize| others.iter().fold(0, |union, other| union | other.word(at));
-        (0..self.word_count()).map(|at| (self.word(at) & union(at)).count_ones()).sum()
     }
 
     /// The pieces in any of these sets over `length` pieces.
@@ -296,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn common_pieces_with_any_of_several_are_counted_once() {
+    fn pieces_of_a_union_are_counted_once() {
         let mut wanted = Bits::empty(100);
         let (mut one, mut two) = (Bits::empty(100), Bits::empty(100));
         for piece in [3, 64, 99] {
@@ -306,9 +308,10 @@ mod tests {
         two.set(PieceIndex(3), true);
         two.set(PieceIndex(99), true);
         two.set(PieceIndex(5), true);
-        assert_eq!(wanted.count_common_with_any(&[&one, &two]), 2);
-        assert_eq!(wanted.count_common_with_any(&[&one, &Bits::full(100)]), 3);
-        assert_eq!(wanted.count_common_with_any(&[]), 0);
+        let count = |sets: &[&Bits]| wanted.count_common(&Bits::union_of(100, sets.iter().copied()));
+        assert_eq!(count(&[&one, &two]), 2);
+        assert_eq!(count(&[&one, &Bits::full(100)]), 3);
+        assert_eq!(count(&[]), 0);
     }
 
     #[test]

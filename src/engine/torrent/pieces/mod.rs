@@ -228,6 +228,11 @@ impl Pieces {
         self.tally.wanted == self.tally.wanted_have
     }
 
+    /// Whether no piece is wanted.
+    pub(in crate::engine) fn is_nothing_wanted(&self) -> bool {
+        self.tally.wanted == 0
+    }
+
     /// Bytes of wanted files, and how many of them are here.
     pub(in crate::engine) fn wanted_and_done_bytes(&self) -> (u64, u64) {
         (self.tally.wanted_bytes, self.tally.wanted_done_bytes)
@@ -248,13 +253,13 @@ impl Pieces {
         self.visits
     }
 
-    /// Counts by state; `sources` are the pieces of every peer that may be asked.
-    pub(in crate::engine) fn counts(&self, sources: &[&Bits]) -> PieceCounts {
+    /// Counts by state; `askable`: what some peer has that may be asked for it.
+    pub(in crate::engine) fn counts(&self, askable: &Bits) -> PieceCounts {
         PieceCounts {
             total: self.info.piece_count(),
             have: self.have.count(),
             wanted: self.tally.wanted,
-            requestable: self.order.count_in_any(sources),
+            requestable: self.order.count_in(askable),
             requested: self.tally.requested,
             checking: self.tally.checking,
             unknown: self.tally.on_demand,
