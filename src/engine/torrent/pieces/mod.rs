@@ -97,6 +97,8 @@ pub(in crate::engine) struct Pieces {
     tally: Tally,
     /// Parts of the run map that are out of date.
     stale_runs: StaleParts,
+    /// Bytes of all files, pads aside.
+    payload_bytes: u64,
     has_pads: bool,
     /// Pieces looked at since the beginning: what a change costs, for tests and the inspector.
     visits: u64,
@@ -112,6 +114,7 @@ impl Pieces {
         rng: fastrand::Rng,
     ) -> Self {
         let count = info.piece_count();
+        let payload_bytes = info.payload_bytes();
         let mut pieces = Self {
             state: vec![PieceState::Missing; count as usize],
             levels: Levels::new(&info),
@@ -128,8 +131,9 @@ impl Pieces {
             needed_gained: 0,
             needed_lost: 0,
             file_done_bytes: vec![0; info.files.len()],
-            tally: Tally::new(&info),
+            tally: Tally::new(payload_bytes),
             stale_runs: StaleParts::all(count),
+            payload_bytes,
             has_pads: info.files.iter().any(|file| file.pad),
             visits: 0,
             rng,
@@ -235,6 +239,11 @@ impl Pieces {
     /// Whether every wanted piece is here.
     pub(in crate::engine) fn is_finished(&self) -> bool {
         self.tally.wanted == self.tally.wanted_have
+    }
+
+    /// Bytes of all files, pads aside.
+    pub(in crate::engine) fn payload_bytes(&self) -> u64 {
+        self.payload_bytes
     }
 
     /// Bytes of wanted files, and how many of them are here.
