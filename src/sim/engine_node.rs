@@ -67,6 +67,8 @@ pub struct EngineNode {
     pub(super) grants_planned: bool,
     /// A request has been missing since then.
     pub(super) missed_since: Option<Time>,
+    /// Something came of its turns since the checkers looked at it: nothing else changes what they would find.
+    pub(super) unlooked: bool,
     /// When it last might have begun to miss one: the start, a resume, a heal.
     pub(super) events: Vec<EventKind>,
     pub(super) answers: BTreeMap<ReaderId, Vec<Result<Bytes, ReadError>>>,
@@ -131,6 +133,7 @@ impl EngineNode {
             wake_at: None,
             grants_planned: false,
             missed_since: None,
+            unlooked: true,
             events: Vec::new(),
             answers: BTreeMap::new(),
             stopped: false,
@@ -154,6 +157,7 @@ impl EngineNode {
         self.wake_at = None;
         self.grants_planned = false;
         self.missed_since = None;
+        self.unlooked = true;
         self.stopped = false;
         self.answers.clear();
     }
