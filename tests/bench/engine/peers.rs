@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use unchoke::codec::peer::Message;
+use unchoke::engine::io::{Input, TorrentCommand};
 use unchoke::metainfo::Info;
 
 use crate::report::Report;
@@ -26,6 +27,8 @@ pub(crate) fn bench(report: &mut Report, info: &Arc<Info>) {
     let pieces = move |_| u64::from(count / 2);
     joins_and_leaves(report, &mut swarm, names, (&Message::Bitfield(half), pieces, SAMPLES_OF_HALVES));
     heap(report, &mut swarm);
+    let pause = swarm.timed(1, |swarm| swarm.turn(Input::Command(TorrentCommand::Pause)));
+    report.row("pause with a seed and 20 half peers", &[pause]);
 }
 
 fn joins_and_leaves(

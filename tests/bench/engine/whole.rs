@@ -1,7 +1,7 @@
 //! Work over all pieces: a beginning, a check of everything, a record.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use unchoke::engine::io::{Input, ResumeRecord, TorrentCommand};
 use unchoke::engine::torrent::{Reason, Torrent};
@@ -13,6 +13,7 @@ use crate::report::{Report, Sample};
 use crate::swarm::{Swarm, setup};
 
 const SAMPLES: usize = 7;
+const CHECKS: usize = 4;
 
 pub(crate) fn bench(report: &mut Report, info: &Arc<Info>) {
     making(report, info);
@@ -51,21 +52,29 @@ fn saving(report: &mut Report, info: &Arc<Info>) {
     report.row("turn that makes a record", &samples);
 }
 
-/// The longest turn of a check of everything, where everything is here and peers were told of it.
+/// The longest turn of a check of everything, where everything is here and peers were told of it. Each turn counts with
+/// its best of some checks: among dozens of turns another program gets in the way of one each time.
 fn rechecks(report: &mut Report, info: &Arc<Info>) {
+    let mut best: Vec<Sample> = Vec::new();
+    for _ in 0..CHECKS {
+        for (at, turn) in turns_of_check(info).into_iter().enumerate() {
+            match best.get_mut(at) {
+                Some(known) if turn.took < known.took => *known = turn,
+                Some(_) => {}
+                None => best.push(turn),
+            }
+        }
+    }
+    let longest: Vec<Sample> = best.into_iter().max_by_key(|turn| turn.took).into_iter().collect();
+    report.row("longest turn of a check of everything", &longest);
+}
+
+fn turns_of_check(info: &Arc<Info>) -> Vec<Sample> {
     let mut swarm = Swarm::with_pieces(info, |_| true);
     swarm.add_partial_peers();
-    let mut longest = Vec::new();
-    for _ in 0..SAMPLES.min(3) {
-        let mut turn = swarm.timed(1, |swarm| swarm.turn(Input::Command(TorrentCommand::Recheck)));
-        while swarm.torrent.next_deadline().is_some_and(|(_, reason)| reason == Reason::Recheck) {
-            let next = swarm.timed(1, |swarm| swarm.turn(Input::Deadline));
-            turn = if next.took > turn.took { next } else { turn };
-        }
-        longest.push(turn);
-        swarm = Swarm::with_pieces(info, |_| true);
+    let mut turns = vec![swarm.timed(1, |swarm| swarm.turn(Input::Command(TorrentCommand::Recheck)))];
+    while swarm.torrent.next_deadline().is_some_and(|(_, reason)| reason == Reason::Recheck) {
+        turns.push(swarm.timed(1, |swarm| swarm.turn(Input::Deadline)));
     }
-    let worst = longest.iter().map(|turn| turn.took).max().unwrap_or(Duration::ZERO);
-    report.row("longest turn of a check of everything", &longest);
-    report.figure("the same, worst of all", &format!("{:.1} ms", worst.as_secs_f64() * 1e3));
+    turns
 }
