@@ -39,7 +39,7 @@ impl Torrent {
             order: self.order,
             done_bytes,
             wanted_bytes,
-            total_bytes: self.info.payload_bytes(),
+            total_bytes: self.pieces.payload_bytes(),
             down_bps: self.down.rate(now),
             up_bps: self.up.rate(now),
             downloaded_bytes: self.totals.downloaded_bytes,
