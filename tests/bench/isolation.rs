@@ -17,8 +17,8 @@ use sha1::Digest;
 use unchoke::codec::handshake::{EXTENSION, FAST, HANDSHAKE_BYTES, Handshake};
 use unchoke::codec::peer::{BlockRequest, Message};
 use unchoke::contract::{
-    AddRequest, Answer, Assume, CheckPolicy, Command, FileChoice, Priority, PriorityChange, RemoveData,
-    Source, StartState, StoreTrust,
+    AddRequest, Answer, Assume, CheckPolicy, Command, FileChoice, OrderChange, Priority, PriorityChange,
+    RemoveData, Source, StartState, StoreTrust,
 };
 use unchoke::session::{self, Handle, Restore, Settings, Switch};
 use unchoke::units::{PeerId, TorrentId};
@@ -155,6 +155,7 @@ fn settings(folder: &Path) -> Settings {
         trackers: Switch::Off,
         seed: Switch::On,
         restore: Restore::SavedList,
+        debug: Switch::Off,
     }
 }
 
@@ -166,6 +167,7 @@ fn request(source: Source, peers: Vec<SocketAddr>) -> AddRequest {
         start: StartState::Running,
         peers,
         trackers: Vec::new(),
+        order: OrderChange::default(),
     }
 }
 
