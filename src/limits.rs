@@ -355,7 +355,7 @@ pub const CHECKS_IN_FLIGHT_MAX: usize = 16;
 pub const CHECK_TRIES_MAX: u32 = 3;
 
 /// Pieces marked in one turn for a check of everything: a few milliseconds, however large the torrent.
-pub const RECHECK_PIECES_PER_TURN: u32 = 65_536;
+pub const RECHECK_PIECES_PER_TURN: u32 = 16_384;
 
 /// Time between two tries to write after a disk was full or refused.
 pub const DISK_RETRY: Duration = Duration::from_secs(60);

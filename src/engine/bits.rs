@@ -49,14 +49,17 @@ impl Bits {
         }
         let words: Vec<u64> = bytes
             .chunks(8)
-            .map(|chunk| {
-                let mut padded = [0; 8];
-                padded[..chunk.len()].copy_from_slice(chunk);
-                u64::from_be_bytes(padded)
+            .map(|chunk| match chunk.first_chunk() {
+                Some(whole) => u64::from_be_bytes(*whole),
+                None => {
+                    let mut padded = [0; 8];
+                    padded[..chunk.len()].copy_from_slice(chunk);
+                    u64::from_be_bytes(padded)
+                }
             })
             .collect();
-        let spare = Self::full(length);
-        if words.iter().enumerate().any(|(at, word)| word & !spare.word(at) != 0) {
+        let full = Self::full(length);
+        if words.last().is_some_and(|last| last & !full.word(words.len() - 1) != 0) {
             return Err(BadBitfield::SpareBits);
         }
         let ones = words.iter().map(|word| word.count_ones()).sum();
@@ -124,8 +127,7 @@ impl Bits {
         other: &'a Self,
         from: PieceIndex,
     ) -> impl Iterator<Item = PieceIndex> + 'a {
-        let words = if self.is_empty() || other.is_empty() { 0 } else { self.word_count() };
-        (from.at() / 64..words).flat_map(|at| ones_of(at, self.word(at) & other.word(at)))
+        self.common_words(other, from.at() / 64).flat_map(|(at, word)| ones_of(at, word))
     }
 
     /// The first piece in it that is not before `from`.
@@ -147,12 +149,13 @@ impl Bits {
         if self.is_empty() || other.is_empty() {
             return false;
         }
-        let common = |at: usize| self.word(at) & other.word(at) != 0;
-        if *hint < self.word_count() && common(*hint) {
+        if self.word(*hint) & other.word(*hint) != 0 {
             return true;
         }
-        match (0..self.word_count()).find(|&at| common(at)) {
-            Some(at) => {
+        // What lay at the hint is gone; the next is more often behind it than before it.
+        let beyond = self.common_words(other, *hint).next();
+        match beyond.or_else(|| self.common_words(other, 0).next()) {
+            Some((at, _)) => {
                 *hint = at;
                 true
             }
@@ -160,22 +163,18 @@ impl Bits {
         }
     }
 
-    /// How many pieces are in it and in some of the others.
-    pub(in crate::engine) fn count_common_with_any(&self, others: &[&Self]) -> u32 {
-        if others.iter().any(|other| other.is_full()) {
-            return self.ones;
-        }
-        let union = |at: usize| others.iter().fold(0, |union, other| union | other.word(at));
-        (0..self.word_count()).map(|at| (self.word(at) & union(at)).count_ones()).sum()
+    /// How many pieces are in both.
+    pub(in crate::engine) fn count_common(&self, other: &Self) -> u32 {
+        self.common_words(other, 0).map(|(_, word)| word.count_ones()).sum()
     }
 
     /// The pieces in any of these sets over `length` pieces.
-    pub(in crate::engine) fn union_of<'a>(length: u32, sets: impl Iterator<Item = &'a Self>) -> Self {
+    pub(in crate::engine) fn union_of<'a>(length: u32, sets: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        if sets.clone().any(Self::is_full) {
+            return Self::full(length);
+        }
         let mut union = Self::empty(length);
         for set in sets.filter(|set| !set.is_empty()) {
-            if set.is_full() {
-                return Self::full(length);
-            }
             if union.words.is_empty() {
                 union.words.clone_from(&set.words);
             } else {
@@ -190,12 +189,36 @@ impl Bits {
     /// Whether both agree on every piece of this range, which begins and ends at whole words (or at the end).
     pub(in crate::engine) fn is_same_in(&self, other: &Self, pieces: std::ops::Range<u32>) -> bool {
         let words = pieces.start as usize / 64..(pieces.end as usize).div_ceil(64);
-        self.length == other.length && words.into_iter().all(|at| self.word(at) == other.word(at))
+        if self.length != other.length {
+            return false;
+        }
+        match (self.words.get(words.clone()), other.words.get(words.clone())) {
+            (Some(one), Some(two)) => one == two,
+            _ if self.words.is_empty() && other.words.is_empty() => self.ones == other.ones,
+            _ => words.into_iter().all(|at| self.word(at) == other.word(at)),
+        }
     }
 
     /// Bytes that it holds on the heap.
     pub(in crate::engine) fn heap_bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
+    }
+
+    /// The words from `from` on in which both have a piece, with the pieces of both. Goes over the words themselves, for a
+    /// peer with little has many without.
+    fn common_words<'a>(&'a self, other: &'a Self, from: usize) -> impl Iterator<Item = (usize, u64)> + 'a {
+        let (mine, theirs): (&[u64], &[u64]) = match (&self.words[..], &other.words[..]) {
+            _ if self.is_empty() || other.is_empty() => (&[], &[]),
+            ([], theirs) => (theirs, theirs),
+            (mine, []) => (mine, mine),
+            both => both,
+        };
+        let both_full =
+            self.words.is_empty() && other.words.is_empty() && !self.is_empty() && !other.is_empty();
+        let of_full = from..if both_full { self.word_count() } else { 0 };
+        let of_words = mine.iter().zip(theirs).map(|(mine, theirs)| mine & theirs).enumerate().skip(from);
+        let all = of_words.chain(of_full.map(|at| (at, self.word(at))));
+        all.filter(|(_, word)| *word != 0)
     }
 
     fn word_count(&self) -> usize {
@@ -296,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn common_pieces_with_any_of_several_are_counted_once() {
+    fn pieces_of_a_union_are_counted_once() {
         let mut wanted = Bits::empty(100);
         let (mut one, mut two) = (Bits::empty(100), Bits::empty(100));
         for piece in [3, 64, 99] {
@@ -306,9 +329,10 @@ mod tests {
         two.set(PieceIndex(3), true);
         two.set(PieceIndex(99), true);
         two.set(PieceIndex(5), true);
-        assert_eq!(wanted.count_common_with_any(&[&one, &two]), 2);
-        assert_eq!(wanted.count_common_with_any(&[&one, &Bits::full(100)]), 3);
-        assert_eq!(wanted.count_common_with_any(&[]), 0);
+        let count = |sets: &[&Bits]| wanted.count_common(&Bits::union_of(100, sets.iter().copied()));
+        assert_eq!(count(&[&one, &two]), 2);
+        assert_eq!(count(&[&one, &Bits::full(100)]), 3);
+        assert_eq!(count(&[]), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::disk::is_same;
 use super::engine_node::EngineNode;
 use super::world::{NodeId, Participant, World};
 use crate::codec::peer::Message;
@@ -70,7 +71,8 @@ impl World {
                 let due = self.payload.range(*piece, *begin, length);
                 // A disk that lies about a piece that was right when it was hashed is beyond us.
                 let deceived = node.is_deceived(*piece);
-                (due != data && !deceived).then(|| format!("serves wrong bytes of piece {}", piece.0))
+                (!is_same(&due, data) && !deceived)
+                    .then(|| format!("serves wrong bytes of piece {}", piece.0))
             }
             _ => None,
         };
@@ -96,12 +98,13 @@ impl World {
         for id in self.node_ids() {
             let (now, bound) = (self.now, if self.calm { MISSED_IN_CALM } else { MISSED_IN_TROUBLE });
             let Some(node) = self.engine_mut(id) else { continue };
-            let complaint = node
-                .torrent
-                .inconsistency()
-                .or_else(|| node.torrent.runs_difference())
-                .or_else(|| node.missed_for(now, bound))
-                .or_else(|| over_bounds(node));
+            let difference = if std::mem::take(&mut node.unlooked) {
+                let derived = node.torrent.inconsistency().or_else(|| node.torrent.runs_difference());
+                derived.or_else(|| over_bounds(node))
+            } else {
+                None
+            };
+            let complaint = difference.or_else(|| node.missed_for(now, bound));
             if let Some(complaint) = complaint {
                 self.fail(id, complaint);
             }

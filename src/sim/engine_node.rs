@@ -70,6 +70,8 @@ pub struct EngineNode {
     pub(super) grants_planned: bool,
     /// A request has been missing since then.
     pub(super) missed_since: Option<Time>,
+    /// Something came of its turns since the checkers looked at it: nothing else changes what they would find.
+    pub(super) unlooked: bool,
     /// What it told front ends.
     pub(super) events: Vec<EventKind>,
     pub(super) answers: BTreeMap<ReaderId, Vec<Result<Bytes, ReadError>>>,
@@ -144,6 +146,7 @@ impl EngineNode {
             wake_at: None,
             grants_planned: false,
             missed_since: None,
+            unlooked: true,
             events: Vec::new(),
             answers: BTreeMap::new(),
             stopped: false,
@@ -169,6 +172,7 @@ impl EngineNode {
         self.wake_at = None;
         self.grants_planned = false;
         self.missed_since = None;
+        self.unlooked = true;
         self.stopped = false;
         self.answers.clear();
     }

@@ -272,16 +272,19 @@ impl World {
     pub(super) fn turn(&mut self, id: NodeId, input: Input) {
         let now = self.now;
         let (what, detail) = (input.kind(), detail_of(&input));
+        let mut came_to_something = !matches!(input, Input::Deadline);
         self.trail.push(Step { at: now, node: id, what, detail });
         let Some(node) = self.engine_mut(id) else { return };
         node.torrent.handle(now, input);
         node.torrent.end_turn(now);
         while let Some(effect) = self.engine_mut(id).and_then(|node| node.torrent.poll_effect()) {
+            came_to_something = true;
             self.check_effect(id, &effect);
             self.perform(id, effect);
         }
         self.check_turn(id);
         let Some(node) = self.engine_mut(id) else { return };
+        node.unlooked |= came_to_something;
         let next = node.torrent.next_deadline().map(|(at, _)| at.max(now + Duration::from_micros(1)));
         if let Some(next) = next.filter(|next| node.wake_at.is_none_or(|planned| *next < planned)) {
             node.wake_at = Some(next);

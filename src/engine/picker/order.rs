@@ -104,9 +104,9 @@ impl PieceOrder {
         PieceLevel::WANTED.into_iter().filter(|level| !self.members(*level).is_empty())
     }
 
-    /// Requestable pieces that at least one of these peers has.
-    pub(in crate::engine) fn count_in_any(&self, have: &[&Bits]) -> u32 {
-        self.levels().map(|level| self.members(level).count_common_with_any(have)).sum()
+    /// Requestable pieces of a set.
+    pub(in crate::engine) fn count_in(&self, set: &Bits) -> u32 {
+        self.levels().map(|level| self.members(level).count_common(set)).sum()
     }
 
     /// The least availability of a piece in the order, as far as availabilities are told apart.

@@ -64,17 +64,18 @@ impl Torrent {
         }
         let ready = self.connections.values().filter(|peer| !peer.peer_choking && peer.requests.free() > 0);
         for peer in ready {
-            let free = (0..self.info.piece_count()).map(PieceIndex).find(|&piece| {
+            let lacking = |piece: &PieceIndex| {
+                peer.have.has(*piece)
+                    && self.pieces.state(*piece) == PieceState::Missing
+                    && self.pieces.level(*piece).is_wanted()
+            };
+            let free = (0..self.info.piece_count()).map(PieceIndex).filter(lacking).find(|&piece| {
                 let partial = self.pieces.partial(piece);
                 let owner = partial.and_then(|partial| partial.exclusive).filter(|owner| *owner != peer.id);
                 let owner = owner.and_then(|owner| self.connections.get(&owner));
                 // It failed before and is fetched from one peer alone, so that it names who lied.
                 let reserved = owner.is_some_and(|owner| owner.may_request() && !owner.requests.is_snubbed());
-                self.pieces.state(piece) == PieceState::Missing
-                    && self.pieces.level(piece).is_wanted()
-                    && peer.have.has(piece)
-                    && partial.is_none_or(|partial| partial.free() > 0)
-                    && !reserved
+                partial.is_none_or(|partial| partial.free() > 0) && !reserved
             });
             if let Some(piece) = free {
                 return Some(format!(
@@ -90,17 +91,22 @@ impl Torrent {
 
     /// Each block on the wire is asked of as many peers as are counted for it.
     fn wire_difference(&self) -> Option<String> {
-        let mut asked: BTreeMap<(PieceIndex, BlockIndex), u8> = BTreeMap::new();
-        for entry in self.connections.values().flat_map(|peer| peer.requests.iter()) {
-            *asked.entry((entry.piece, entry.block)).or_default() += 1;
-        }
-        let counted = self.pieces.partials().flat_map(|(piece, partial)| {
-            partial.on_the_wire().map(move |block| ((piece, block), partial.holders(block)))
-        });
-        let counted: BTreeMap<_, _> = counted.collect();
-        if asked == counted {
+        let requests = self.connections.values().flat_map(|peer| peer.requests.iter());
+        let mut requests: Vec<(PieceIndex, BlockIndex)> =
+            requests.map(|entry| (entry.piece, entry.block)).collect();
+        requests.sort_unstable();
+        let alike = requests.chunk_by(|one, other| one == other);
+        let asked = alike.map(|alike| (alike[0], u8::try_from(alike.len()).unwrap_or(u8::MAX)));
+        let counted = || {
+            self.pieces.partials().flat_map(|(piece, partial)| {
+                partial.on_the_wire().map(move |block| ((piece, block), partial.holders(block)))
+            })
+        };
+        // Both ascend.
+        if asked.clone().eq(counted()) {
             return None;
         }
+        let (asked, counted): (BTreeMap<_, _>, BTreeMap<_, _>) = (asked.collect(), counted().collect());
         let differs = |key: &&(PieceIndex, BlockIndex)| asked.get(*key) != counted.get(*key);
         let (piece, block) = asked.keys().chain(counted.keys()).find(differs)?;
         let (peers, count) = (asked.get(&(*piece, *block)), counted.get(&(*piece, *block)));
@@ -112,11 +118,12 @@ impl Torrent {
 
     /// Availability is what the connections say.
     fn source_difference(&self) -> Option<String> {
-        let told = || self.connections.values().filter(|peer| peer.counted_as != CountedAs::Nothing);
-        let wrong = (0..self.info.piece_count()).map(PieceIndex).find(|&piece| {
-            let sources = told().filter(|peer| peer.have.has(piece)).count();
-            sources != self.pieces.sources(piece) as usize
-        })?;
+        let mut sources = vec![0; self.info.piece_count() as usize];
+        for peer in self.connections.values().filter(|peer| peer.counted_as != CountedAs::Nothing) {
+            peer.have.iter().for_each(|piece| sources[piece.at()] += 1);
+        }
+        let mut all = (0u32..).map(PieceIndex).zip(sources);
+        let (wrong, _) = all.find(|(piece, sources)| *sources != self.pieces.sources(*piece))?;
         Some(format!("piece {} is counted as had by {} peers", wrong.0, self.pieces.sources(wrong)))
     }
 }

@@ -17,16 +17,19 @@ use crate::units::{BlockIndex, ConnectionId, PieceIndex, Time};
 impl Torrent {
     /// Tells each peer when it begins or ceases to have something we need.
     pub(super) fn follow_interest(&mut self, now: Time) {
-        let needed = self.pieces.needed();
-        let version = self.pieces.needed_version();
+        let pieces = &self.pieces;
         let mut changes = Vec::new();
         for peer in self.connections.values_mut() {
-            let seen = Some((version, peer.have.count()));
-            if peer.interest_seen == seen {
+            let seen = |interested| {
+                // Only what was gained can begin an interest, and only what was lost can end one.
+                let version = if interested { pieces.needed_lost() } else { pieces.needed_gained() };
+                Some((version, peer.have.count()))
+            };
+            if peer.interest_seen == seen(peer.am_interested) {
                 continue;
             }
-            peer.interest_seen = seen;
-            let interested = needed.intersects(&peer.have, &mut peer.interest_hint);
+            let interested = pieces.needed().intersects(&peer.have, &mut peer.interest_hint);
+            peer.interest_seen = seen(interested);
             if interested != peer.am_interested {
                 peer.am_interested = interested;
                 changes.push((peer.id, interested));
@@ -46,10 +49,12 @@ impl Torrent {
         }
         self.cancel_surplus(now);
         self.check_unknown();
-        let version = self.pieces.order().version();
+        let (version, raised) = (self.pieces.order().version(), self.pieces.order().raised());
         let ready = self.connections.values().filter(|peer| {
             let something_new = peer.starved_at != Some(version);
-            peer.may_request() && (something_new || peer.end_game_due(now))
+            let something_raised = peer.raised_seen != Some((raised, peer.have.count()));
+            let has_room = peer.requests.free() > 0 && (something_new || peer.end_game_due(now));
+            peer.may_request() && (has_room || something_raised)
         });
         let mut ids: Vec<ConnectionId> = ready.map(|peer| peer.id).collect();
         if ids.len() > 1 {

@@ -39,7 +39,7 @@ impl Torrent {
             order: self.order,
             done_bytes,
             wanted_bytes,
-            total_bytes: self.info.payload_bytes(),
+            total_bytes: self.pieces.payload_bytes(),
             down_bps: self.down.rate(now),
             up_bps: self.up.rate(now),
             downloaded_bytes: self.totals.downloaded_bytes,
@@ -63,12 +63,16 @@ impl Torrent {
 
     /// Counts of pieces by state; nothing is requestable where the whole torrent may request nothing.
     fn piece_counts(&self) -> PieceCounts {
-        let askable = self.connections.values().filter(|peer| !peer.peer_choking);
-        let sources: Vec<&Bits> = match self.phase.blocked() {
-            None => askable.map(|peer| &peer.have).collect(),
-            Some(_) => Vec::new(),
-        };
-        self.pieces.counts(&sources)
+        match self.phase.blocked() {
+            None => self.pieces.counts(&self.askable()),
+            Some(_) => self.pieces.counts(&Bits::empty(self.info.piece_count())),
+        }
+    }
+
+    /// What some connected peer has that may be asked for it.
+    fn askable(&self) -> Bits {
+        let unchoking = self.connections.values().filter(|peer| !peer.peer_choking);
+        Bits::union_of(self.info.piece_count(), unchoking.map(|peer| &peer.have))
     }
 
     /// Why it is not doing more, in a stable word, or the error's own text.
@@ -76,9 +80,7 @@ impl Torrent {
         let word = match (&self.phase, self.state()) {
             (Phase::DiskTrouble { error, .. }, _) => return Some(error.message.clone()),
             (Phase::Running, TorrentState::Downloading) => self.download_cause()?,
-            (Phase::Running, TorrentState::Finished) if self.pieces.counts(&[]).wanted == 0 => {
-                "nothing_wanted"
-            }
+            (Phase::Running, TorrentState::Finished) if self.pieces.is_nothing_wanted() => "nothing_wanted",
             (Phase::Running | Phase::Paused | Phase::Stopping { .. } | Phase::Stopped, _) => return None,
         };
         Some(Untrusted::new(word))
@@ -153,12 +155,8 @@ impl Torrent {
 
     /// All pieces as runs of equal state; only what changed since the last call is looked at.
     pub fn piece_runs(&mut self) -> PieceRuns {
-        let count = self.info.piece_count();
-        let peers = || self.connections.values();
-        let reach = Reach {
-            held: Bits::union_of(count, peers().map(|peer| &peer.have)),
-            askable: Bits::union_of(count, peers().filter(|peer| !peer.peer_choking).map(|peer| &peer.have)),
-        };
+        let all = self.connections.values().map(|peer| &peer.have);
+        let reach = Reach { held: Bits::union_of(self.info.piece_count(), all), askable: self.askable() };
         self.pieces.runs(&mut self.runs, reach, self.phase.blocked())
     }
 

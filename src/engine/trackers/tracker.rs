@@ -38,6 +38,8 @@ enum Standing {
 #[derive(Debug)]
 pub(super) struct Tracker {
     url: String,
+    /// Its URL allows scrapes.
+    scrapable: bool,
     standing: Standing,
     /// The announce under way.
     in_flight: Option<AnnounceEvent>,
@@ -61,6 +63,7 @@ impl Tracker {
         let unusable = why_unusable(url);
         Self {
             url: url.to_owned(),
+            scrapable: scrape_url(url, &[0; 20]).is_some(),
             standing: if unusable.is_some() { Standing::Off } else { Standing::Idle { due: now } },
             in_flight: None,
             knows_us: false,
@@ -222,7 +225,7 @@ impl Tracker {
 
     /// When it is scraped: seldom, and only where announces bring no counts and its URL allows it.
     pub(super) fn scrape_due(&self) -> Option<Time> {
-        let wanted = self.lacks_counts && self.is_working() && scrape_url(&self.url, &[0; 20]).is_some();
+        let wanted = self.lacks_counts && self.is_working() && self.scrapable;
         wanted.then(|| self.last_scrape.map_or(Time::ZERO, |last| last + SCRAPE_INTERVAL))
     }
 

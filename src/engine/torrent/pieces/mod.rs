@@ -89,12 +89,16 @@ pub(in crate::engine) struct Pieces {
     known: Bits,
     /// Wanted, and worth asking a peer for: missing or perhaps there.
     needed: Bits,
-    /// Counts up when `needed` gains or loses a piece.
-    needed_version: u64,
+    /// Counts up when `needed` gains a piece.
+    needed_gained: u64,
+    /// Counts up when `needed` loses a piece.
+    needed_lost: u64,
     file_done_bytes: Vec<u64>,
     tally: Tally,
     /// Parts of the run map that are out of date.
     stale_runs: StaleParts,
+    /// Bytes of all files, pads aside.
+    payload_bytes: u64,
     has_pads: bool,
     /// Pieces looked at since the beginning: what a change costs, for tests and the inspector.
     visits: u64,
@@ -110,6 +114,7 @@ impl Pieces {
         rng: fastrand::Rng,
     ) -> Self {
         let count = info.piece_count();
+        let payload_bytes = info.payload_bytes();
         let mut pieces = Self {
             state: vec![PieceState::Missing; count as usize],
             levels: Levels::new(&info),
@@ -123,10 +128,12 @@ impl Pieces {
             have: Bits::empty(count),
             known: Bits::full(count),
             needed: Bits::empty(count),
-            needed_version: 0,
+            needed_gained: 0,
+            needed_lost: 0,
             file_done_bytes: vec![0; info.files.len()],
-            tally: Tally::new(&info),
+            tally: Tally::new(payload_bytes),
             stale_runs: StaleParts::all(count),
+            payload_bytes,
             has_pads: info.files.iter().any(|file| file.pad),
             visits: 0,
             rng,
@@ -169,8 +176,14 @@ impl Pieces {
         &self.needed
     }
 
-    pub(in crate::engine) fn needed_version(&self) -> u64 {
-        self.needed_version
+    /// Counts up where a peer that has nothing for us may now have something.
+    pub(in crate::engine) fn needed_gained(&self) -> u64 {
+        self.needed_gained
+    }
+
+    /// Counts up where a peer that has something for us may now have nothing.
+    pub(in crate::engine) fn needed_lost(&self) -> u64 {
+        self.needed_lost
     }
 
     pub(in crate::engine) fn order(&self) -> &PieceOrder {
@@ -228,6 +241,16 @@ impl Pieces {
         self.tally.wanted == self.tally.wanted_have
     }
 
+    /// Whether no piece is wanted.
+    pub(in crate::engine) fn is_nothing_wanted(&self) -> bool {
+        self.tally.wanted == 0
+    }
+
+    /// Bytes of all files, pads aside.
+    pub(in crate::engine) fn payload_bytes(&self) -> u64 {
+        self.payload_bytes
+    }
+
     /// Bytes of wanted files, and how many of them are here.
     pub(in crate::engine) fn wanted_and_done_bytes(&self) -> (u64, u64) {
         (self.tally.wanted_bytes, self.tally.wanted_done_bytes)
@@ -248,13 +271,13 @@ impl Pieces {
         self.visits
     }
 
-    /// Counts by state; `sources` are the pieces of every peer that may be asked.
-    pub(in crate::engine) fn counts(&self, sources: &[&Bits]) -> PieceCounts {
+    /// Counts by state; `askable`: what some peer has that may be asked for it.
+    pub(in crate::engine) fn counts(&self, askable: &Bits) -> PieceCounts {
         PieceCounts {
             total: self.info.piece_count(),
             have: self.have.count(),
             wanted: self.tally.wanted,
-            requestable: self.order.count_in_any(sources),
+            requestable: self.order.count_in(askable),
             requested: self.tally.requested,
             checking: self.tally.checking,
             unknown: self.tally.on_demand,
@@ -387,8 +410,10 @@ impl Pieces {
     fn refresh(&mut self, piece: PieceIndex) {
         let wanted = self.levels.of_piece(piece).is_wanted();
         let state = self.state[piece.at()];
-        if self.needed.set(piece, wanted && state.is_perhaps_missing()) {
-            self.needed_version += 1;
+        let needed = wanted && state.is_perhaps_missing();
+        if self.needed.set(piece, needed) {
+            let version = if needed { &mut self.needed_gained } else { &mut self.needed_lost };
+            *version += 1;
         }
         let (on_the_wire, whole) = match self.partial.get(&piece) {
             Some(partial) => (partial.requested() > 0, partial.is_whole()),

@@ -3,7 +3,6 @@
 use super::PieceState;
 use crate::contract::PieceLevel;
 use crate::engine::torrent::partial::Partial;
-use crate::metainfo::Info;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,8 +37,8 @@ impl PartialTally {
 
 impl Tally {
     /// Nothing is wanted and nothing is here.
-    pub(super) fn new(info: &Info) -> Self {
-        Self { missing_bytes: info.payload_bytes(), ..Self::default() }
+    pub(super) fn new(payload_bytes: u64) -> Self {
+        Self { missing_bytes: payload_bytes, ..Self::default() }
     }
 
     pub(super) fn count_state(&mut self, state: PieceState, change: i32) {
