@@ -342,7 +342,7 @@ fn is_done(state: TorrentState) -> bool {
 }
 
 fn draw_shape(rng: &mut fastrand::Rng) -> Shape {
-    let piece_length = 16 * 1024 << rng.u32(0..3);
+    let piece_length = (16 * 1024) << rng.u32(0..3);
     let count = rng.usize(1..=8);
     let mut files: Vec<u64> = (0..count)
         .map(|_| match rng.u8(0..6) {
