@@ -150,10 +150,10 @@ impl World {
             return;
         }
         let input = node.disk.perform(job);
-        if let Input::PieceHashed { piece, outcome } = &input {
-            if *outcome != HashOutcome::Match {
-                node.disk.stored.remove(piece);
-            }
+        if let Input::PieceHashed { piece, outcome } = &input
+            && *outcome != HashOutcome::Match
+        {
+            node.disk.stored.remove(piece);
         }
         self.check_input(id, &input);
         self.turn(id, input);

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claimed_length_allocates_nothing() {
+    fn fault_12_a_claimed_length_allocates_nothing() {
         let mut framer = Framer::new();
         framer.read_buffer().put_u32(MESSAGE_BYTES_MAX);
         assert_eq!(framer.next_message(), Ok(None));

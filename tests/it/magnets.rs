@@ -81,7 +81,7 @@ async fn a_magnet_that_names_a_seed_becomes_the_torrent_in_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_in_the_middle_of_the_metadata_keeps_the_link_the_pause_the_order_and_the_wishes() {
+async fn fault_91_wishes_before_the_metadata_outlive_a_restart_with_the_link_the_pause_and_the_order() {
     let (_seed_folder, seed, seed_running, address) = seed().await;
     let folder = tempfile::tempdir().unwrap();
     let (leecher, running) = engine(folder.path()).await;

@@ -156,6 +156,8 @@ fn fault_14_blocks_of_a_wrong_length_or_beside_the_asked_ones_do_not_hold_the_do
         world.introduce(leecher, seed);
         world.completes(leecher, Duration::from_secs(3));
         assert!(world.row(leecher).wasted_bytes > 0);
+        let failed = world.told(leecher, |event| matches!(event, EventKind::PieceFailed { .. }));
+        assert_eq!(failed, 0, "what is no block never became part of a piece");
     }
 }
 
