@@ -150,7 +150,7 @@ const FIELDS: [Field; 5] = [Field::Start, Field::Length, Field::Priority, Field:
 const COLUMNS: [Column; 5] = [
     Column::number(heading::START, 7, 0),
     Column::number(heading::LENGTH, 7, 0),
-    Column::words(heading::PRIORITY, 6, 2),
+    Column::words(heading::PRIORITY, 10, 2),
     Column::growing(heading::STATE, 12, 24, 0),
     Column::growing(heading::BLOCKED, 24, 40, 1),
 ];
