@@ -354,6 +354,10 @@ pub const CHECKS_IN_FLIGHT_MAX: usize = 16;
 /// Times a piece is read for a check from a disk that fails, `DISK_RETRY` between, before it counts as missing.
 pub const CHECK_TRIES_MAX: u32 = 3;
 
+/// Pieces and files from which on the turns of a torrent make way for other torrents: below, no turn takes ten
+/// milliseconds.
+pub const TURN_ASIDE_FROM: usize = 20_000;
+
 /// Pieces marked in one turn for a check of everything: a few milliseconds, however large the torrent.
 pub const RECHECK_PIECES_PER_TURN: u32 = 16_384;
 

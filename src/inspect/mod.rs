@@ -26,7 +26,7 @@ pub use registry::{locks, queues, semaphores, subscribe_panics, tasks};
 pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
 pub use report::{SemaphoreReport, TaskPanic};
 pub use semaphore::{Permit, Semaphore};
-pub use task::{TaskEnded, TaskHandle, ThreadHandle, spawn, spawn_blocking, spawn_for, spawn_thread};
+pub use task::{TaskEnded, TaskHandle, ThreadHandle, aside, spawn, spawn_blocking, spawn_for, spawn_thread};
 pub use watch::{WatchClosed, WatchReceiver, WatchSender, watch};
 pub use watchdog::{Bounds, Told, Watchdog, dump, stuck, watch_over};
 pub use work_queue::{PushError, WorkQueue, work_queue};

@@ -111,6 +111,17 @@ pub fn spawn_blocking<T: Send + 'static>(
     TaskHandle { id, join: tokio::task::spawn_blocking(move || run_closure(guard, closure)) }
 }
 
+/// Runs what may take long in the middle of a task: whatever waits behind the task on the same thread, and could not be
+/// taken from there by the others, is moved to another thread first. Costs tens of microseconds.
+pub fn aside<T>(long: impl FnOnce() -> T) -> T {
+    let runtime = tokio::runtime::Handle::try_current();
+    match runtime.map(|runtime| runtime.runtime_flavor()) {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(long),
+        // There is nobody to move to.
+        Ok(_) | Err(_) => long(),
+    }
+}
+
 /// A running thread. Dropping the handle lets it run on.
 #[derive(Debug)]
 pub struct ThreadHandle<T> {

@@ -70,6 +70,11 @@ impl Directory {
             .filter(|(id, _)| **id != torrent)
             .filter_map(|(id, member)| Some((*id, Arc::clone(member.storage.as_ref()?))))
             .collect();
+        // Most torrents have a folder of their own, so that few are compared path by path.
+        let ours_at_top = tops(storage);
+        let same_folder = |member: &Storage| {
+            same_folder(member) && tops(member).iter().any(|top| ours_at_top.contains(top))
+        };
         let paths = |storage: &Storage| -> BTreeSet<String> {
             let files = storage.info().files.iter().filter(|file| !file.pad);
             files.map(|file| file.path.as_str().to_owned()).collect()
@@ -99,4 +104,10 @@ impl Directory {
         members.sort_by_key(|(_, member)| member.number);
         members
     }
+}
+
+/// The names directly below the save folder.
+fn tops(storage: &Storage) -> BTreeSet<&str> {
+    let files = storage.info().files.iter().filter(|file| !file.pad);
+    files.filter_map(|file| file.path.parts().next()).collect()
 }

@@ -113,7 +113,7 @@ impl Adder {
         let id = metainfo.info.id();
         let save_dir = self.save_dir_of(request.save_dir).await?;
         let (resume, _damaged) = self.load_resume(id).await?;
-        let raw = metainfo.raw.to_vec();
+        let raw = inspect::aside(|| metainfo.raw.to_vec());
         let wishes = Wishes {
             save_dir: save_dir.clone(),
             trackers: request.trackers.clone(),
@@ -249,7 +249,8 @@ impl Adder {
             Refusal::new(Untrusted::new(message).shown())
         })?;
         let info = Arc::clone(&metainfo.info);
-        if (0..info.piece_count()).map(PieceIndex).any(|piece| info.verifier(piece).is_none()) {
+        let mut pieces = (0..info.piece_count()).map(PieceIndex);
+        if inspect::aside(|| pieces.any(|piece| info.verifier(piece).is_none())) {
             let message = format!(
                 "{shown} has no piece layers (BEP 52), and fetching them from peers is not built yet; \
                  use a .torrent file that has them"
@@ -262,10 +263,11 @@ impl Adder {
     pub(super) async fn torrent(&self, metainfo: Metainfo, mut wishes: Wishes) -> Result<Prepared, Refusal> {
         let Metainfo { info, trackers, comment, .. } = metainfo;
         let handles = Arc::clone(self.shared.disk.handles());
-        let storage = Arc::new(Storage::new(Arc::clone(&info), wishes.save_dir.clone(), handles));
+        let save_dir = wishes.save_dir.clone();
+        let storage = inspect::aside(|| Arc::new(Storage::new(Arc::clone(&info), save_dir, handles)));
         let found = driver::stamps(&self.shared.disk, Arc::clone(&storage)).await;
         let found = found.map_err(|error| Refusal::new(error.message.shown()))?;
-        let mut start = starting_point(&info, &found, &mut wishes)?;
+        let mut start = inspect::aside(|| starting_point(&info, &found, &mut wishes))?;
         let kept = driver::ask(&self.shared.disk, |done| Job::kept_apart(Arc::clone(&storage), done)).await;
         start.kept_apart = kept.map_err(|error| Refusal::new(error.message.shown()))?;
         for (file, level) in

@@ -256,7 +256,7 @@ impl Control {
             None => {
                 let Prepared { torrent, storage, comment, added_unix_s, .. } = prepared;
                 let name = torrent.info().name.clone();
-                if let Some(other) = self.directory.sharing_files(id, &storage) {
+                if let Some(other) = inspect::aside(|| self.directory.sharing_files(id, &storage)) {
                     let message = format!(
                         "{name} and torrent {other} keep files in the same place: one may overwrite what the other has; give one of them another folder"
                     );
@@ -306,7 +306,11 @@ impl Control {
 
     /// Takes a torrent off the list at once; its goodbyes and its files are the work of a task.
     fn remove(&mut self, torrent: TorrentId, data: RemoveData, reply: Reply) {
-        if let Some(other) = self.owner_of_same_files(torrent).filter(|_| data == RemoveData::Delete) {
+        let endangered = match data {
+            RemoveData::Delete => self.owner_of_same_files(torrent),
+            RemoveData::Keep => None,
+        };
+        if let Some(other) = endangered {
             let message = format!(
                 "torrent {other} keeps files in the same place as {torrent}: its data would go too; remove it first, or \
                  remove this one without data"
@@ -338,7 +342,7 @@ impl Control {
 
     fn owner_of_same_files(&self, torrent: TorrentId) -> Option<TorrentId> {
         let storage = self.directory.member(torrent)?.storage?;
-        self.directory.sharing_files(torrent, &storage)
+        inspect::aside(|| self.directory.sharing_files(torrent, &storage))
     }
 
     async fn watch(&mut self, torrent: Option<TorrentId>) {

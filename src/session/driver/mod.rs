@@ -186,7 +186,7 @@ impl Driver {
         let mut batch = Vec::with_capacity(limits::TURN_INPUTS_MAX);
         let begin = ToBudget::Begin(self.outside.id, granting(self.outside.inbox.clone()));
         let _ = self.outside.shared.budget.send(begin).await;
-        self.turn(&mut batch);
+        self.turn_of_any_length(&mut batch);
         self.gather_at_start();
         while !self.stopped {
             let wake = self.next_wake();
@@ -196,12 +196,13 @@ impl Driver {
                 () = sleep_until(wake) => {}
                 () = self.auditing.switched() => {}
             }
-            self.turn(&mut batch);
+            self.turn_of_any_length(&mut batch);
             self.audit();
         }
         self.outside.close_all();
         self.storage.close_files();
         let _ = self.outside.shared.budget.send(ToBudget::End(self.outside.id)).await;
+        inspect::aside(|| drop(self));
     }
 
     /// The earliest of the torrent's deadline, the next picture, the next try of a disk job and the next comparison.
@@ -214,6 +215,17 @@ impl Driver {
             .into_iter()
             .flatten()
             .fold(idle, Time::min)
+    }
+
+    /// One turn. Of a large torrent it may take long, for instance where a peer tells of half a million pieces: other
+    /// torrents whose owners wait on the same thread must not wait for that.
+    fn turn_of_any_length(&mut self, batch: &mut Vec<ToDriver>) {
+        let info = self.torrent.info();
+        if info.piece_count() as usize + info.files.len() < limits::TURN_ASIDE_FROM {
+            self.turn(batch);
+        } else {
+            inspect::aside(|| self.turn(batch));
+        }
     }
 
     /// One turn: every input that waits, one plan, all effects, a picture if one is due.
