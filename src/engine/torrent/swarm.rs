@@ -161,6 +161,9 @@ impl Torrent {
     }
 
     pub(super) fn close_all(&mut self, now: Time, reason: &str) {
+        // Their pieces go back all at once: peer by peer it took seconds in a large torrent.
+        self.pieces.forget_sources();
+        self.connections.values_mut().for_each(|peer| peer.counted_as = CountedAs::Nothing);
         let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
         all.into_iter().for_each(|id| self.disconnect(now, id, reason));
         self.known.end_all_calls(now);

@@ -323,6 +323,16 @@ impl Pieces {
         }
     }
 
+    /// No peer is connected any more.
+    pub(in crate::engine) fn forget_sources(&mut self) {
+        self.seeds = 0;
+        for piece in (0..self.info.piece_count()).map(PieceIndex) {
+            if std::mem::take(&mut self.availability[piece.at()]) > 0 && self.needed.has(piece) {
+                self.place(piece);
+            }
+        }
+    }
+
     /// Changes what is known of a piece.
     pub(in crate::engine) fn set_state(&mut self, piece: PieceIndex, state: PieceState) {
         let old = std::mem::replace(&mut self.state[piece.at()], state);
