@@ -231,10 +231,11 @@ impl Torrent {
         }
     }
 
+    /// Tells everybody of a piece, those too that have it: else neither of two that end up complete would see that the
+    /// other is, and a seed would not see how far we are.
     pub(super) fn tell_have(&mut self, now: Time, piece: PieceIndex) {
-        let lacking: Vec<ConnectionId> =
-            self.connections.values().filter(|peer| !peer.have.has(piece)).map(|peer| peer.id).collect();
-        lacking.into_iter().for_each(|id| self.send(now, id, Message::Have(piece)));
+        let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        all.into_iter().for_each(|id| self.send(now, id, Message::Have(piece)));
     }
 
     /// We have no piece that peers were told of: those that speak BEP 54 are told.
