@@ -37,6 +37,8 @@ pub(super) struct Puppet {
     pub(super) peer_id: PeerId,
     payload: Payload,
     have: BTreeSet<PieceIndex>,
+    /// All that it ever had: a request may cross the news that a piece is lost.
+    told_of: BTreeSet<PieceIndex>,
     talks: BTreeMap<ConnectionId, Talk>,
     /// Blocks it was asked for, ever, in order: what tests look at.
     pub(super) asked: Vec<(Time, BlockRequest)>,
@@ -83,6 +85,7 @@ impl Puppet {
             reserved,
             peer_id: PeerId([number; 20]),
             payload: payload.clone(),
+            told_of: have.clone(),
             have,
             talks: BTreeMap::new(),
             asked: Vec::new(),
@@ -164,6 +167,7 @@ impl Puppet {
     /// It gets a piece and tells everybody.
     pub(super) fn get_piece(&mut self, piece: PieceIndex) -> Vec<Action> {
         self.have.insert(piece);
+        self.told_of.insert(piece);
         self.talks.keys().map(|&id| Action::Send(id, Message::Have(piece))).collect()
     }
 
@@ -247,7 +251,7 @@ impl Puppet {
             return;
         }
         let told_truly = matches!(self.manners.holding, Holding::Pieces(_)) && self.manners.flood.is_none();
-        if told_truly && !self.have.contains(&request.piece) {
+        if told_truly && !self.told_of.contains(&request.piece) {
             actions.push(Action::Complain(format!("asked for {request:?}, which it was never told of")));
         }
         let Some(talk) = self.talks.get_mut(&id) else { return };

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::partial::Partial;
-use crate::contract::{PieceCounts, PieceLevel, PieceSequence, Priority};
+use crate::contract::{PieceLevel, PieceSequence, Priority};
 use crate::engine::bits::Bits;
 use crate::engine::picker::{Ordering, PieceOrder};
 use crate::metainfo::Info;
@@ -226,62 +226,9 @@ impl Pieces {
         self.seeds + u32::from(self.availability[piece.at()])
     }
 
-    /// Whether every piece is here.
-    pub(in crate::engine) fn is_complete(&self) -> bool {
-        self.have.is_full()
-    }
-
-    /// Whether some piece is being hashed from disk.
-    pub(in crate::engine) fn is_checking(&self) -> bool {
-        self.tally.checking > 0
-    }
-
-    /// Whether every wanted piece is here.
-    pub(in crate::engine) fn is_finished(&self) -> bool {
-        self.tally.wanted == self.tally.wanted_have
-    }
-
-    /// Whether no piece is wanted.
-    pub(in crate::engine) fn is_nothing_wanted(&self) -> bool {
-        self.tally.wanted == 0
-    }
-
-    /// Bytes of all files, pads aside.
-    pub(in crate::engine) fn payload_bytes(&self) -> u64 {
-        self.payload_bytes
-    }
-
-    /// Bytes of wanted files, and how many of them are here.
-    pub(in crate::engine) fn wanted_and_done_bytes(&self) -> (u64, u64) {
-        (self.tally.wanted_bytes, self.tally.wanted_done_bytes)
-    }
-
-    /// Bytes of all files that are not here, wanted or not: what trackers take for our standing in the swarm.
-    pub(in crate::engine) fn missing_bytes(&self) -> u64 {
-        self.tally.missing_bytes
-    }
-
-    /// Bytes of unfinished pieces in memory that are not being written.
-    pub(in crate::engine) fn memory_bytes(&self) -> u64 {
-        self.tally.memory_bytes
-    }
-
     /// Pieces looked at since the beginning.
     pub(in crate::engine) fn visits(&self) -> u64 {
         self.visits
-    }
-
-    /// Counts by state; `askable`: what some peer has that may be asked for it.
-    pub(in crate::engine) fn counts(&self, askable: &Bits) -> PieceCounts {
-        PieceCounts {
-            total: self.info.piece_count(),
-            have: self.have.count(),
-            wanted: self.tally.wanted,
-            requestable: self.order.count_in(askable),
-            requested: self.tally.requested,
-            checking: self.tally.checking,
-            unknown: self.tally.on_demand,
-        }
     }
 
     /// In which order pieces of equal level are fetched.

@@ -1,7 +1,8 @@
 //! Counts over all pieces and files, kept up to date with each change of one.
 
-use super::PieceState;
-use crate::contract::PieceLevel;
+use super::{PieceState, Pieces};
+use crate::contract::{PieceCounts, PieceLevel};
+use crate::engine::bits::Bits;
 use crate::engine::torrent::partial::Partial;
 
 /// What is counted.
@@ -102,5 +103,60 @@ impl Tally {
     pub(super) fn count_partial(&mut self, before: PartialTally, after: PartialTally) {
         self.requested = self.requested + u32::from(after.requested) - u32::from(before.requested);
         self.memory_bytes = self.memory_bytes + after.memory_bytes - before.memory_bytes;
+    }
+}
+
+impl Pieces {
+    /// Whether every piece is here.
+    pub(in crate::engine) fn is_complete(&self) -> bool {
+        self.have.is_full()
+    }
+
+    /// Whether some piece is being hashed from disk.
+    pub(in crate::engine) fn is_checking(&self) -> bool {
+        self.tally.checking > 0
+    }
+
+    /// Whether every wanted piece is here.
+    pub(in crate::engine) fn is_finished(&self) -> bool {
+        self.tally.wanted == self.tally.wanted_have
+    }
+
+    /// Whether no piece is wanted.
+    pub(in crate::engine) fn is_nothing_wanted(&self) -> bool {
+        self.tally.wanted == 0
+    }
+
+    /// Bytes of all files, pads aside.
+    pub(in crate::engine) fn payload_bytes(&self) -> u64 {
+        self.payload_bytes
+    }
+
+    /// Bytes of wanted files, and how many of them are here.
+    pub(in crate::engine) fn wanted_and_done_bytes(&self) -> (u64, u64) {
+        (self.tally.wanted_bytes, self.tally.wanted_done_bytes)
+    }
+
+    /// Bytes of all files that are not here, wanted or not: what trackers take for our standing in the swarm.
+    pub(in crate::engine) fn missing_bytes(&self) -> u64 {
+        self.tally.missing_bytes
+    }
+
+    /// Bytes of unfinished pieces in memory that are not being written.
+    pub(in crate::engine) fn memory_bytes(&self) -> u64 {
+        self.tally.memory_bytes
+    }
+
+    /// Counts by state; `askable`: what some peer has that may be asked for it.
+    pub(in crate::engine) fn counts(&self, askable: &Bits) -> PieceCounts {
+        PieceCounts {
+            total: self.info.piece_count(),
+            have: self.have.count(),
+            wanted: self.tally.wanted,
+            requestable: self.order.count_in(askable),
+            requested: self.tally.requested,
+            checking: self.tally.checking,
+            unknown: self.tally.on_demand,
+        }
     }
 }
