@@ -60,12 +60,12 @@ impl Torrent {
     }
 
     /// Marks the next pieces of a check of everything: a bounded number in a turn, however many there are.
-    pub(super) fn mark_for_recheck(&mut self) {
+    pub(super) fn mark_for_recheck(&mut self, now: Time) {
         let Some(PieceIndex(from)) = self.checks.marking_from else { return };
         let count = self.info.piece_count();
         let to = count.min(from.saturating_add(limits::RECHECK_PIECES_PER_TURN));
         for piece in (from..to).map(PieceIndex) {
-            self.mark_for_check(piece);
+            self.mark_for_check(now, piece);
         }
         self.checks.marking_from = (to < count).then_some(PieceIndex(to));
     }
@@ -75,7 +75,11 @@ impl Torrent {
         self.checks.marking_from.map(|_| Time::ZERO)
     }
 
-    fn mark_for_check(&mut self, piece: PieceIndex) {
+    fn mark_for_check(&mut self, now: Time, piece: PieceIndex) {
+        if self.pieces.partial(piece).is_some_and(|partial| partial.requested() > 0) {
+            // Asked for since the check was asked for: its turn came later.
+            self.cancel_requests_for(now, piece);
+        }
         let state = self.pieces.state(piece);
         match state {
             PieceState::Storing | PieceState::Checking => return,

@@ -175,7 +175,7 @@ impl Torrent {
     /// Derives from state everything that is to be done. Called once after the inputs of a turn.
     pub fn end_turn(&mut self, now: Time) {
         self.retry_disk(now);
-        self.mark_for_recheck();
+        self.mark_for_recheck(now);
         self.store_whole_partials();
         self.housekeeping(now);
         self.follow_readers(now);

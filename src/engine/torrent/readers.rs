@@ -186,7 +186,10 @@ impl Torrent {
             Err(error) if error.kind == DiskErrorKind::Missing => {
                 // It is hashed again and, if gone, fetched again; the reader waits for it.
                 reader.standing = Standing::Waiting;
-                self.check_on_demand(range.piece);
+                // Where that was found out meanwhile it may be on the wire already.
+                if self.pieces.state(range.piece).is_here() {
+                    self.check_on_demand(range.piece);
+                }
             }
             Err(error) => {
                 self.readers.end(id);
