@@ -64,5 +64,11 @@ pub const RATE_STEPS: [u64; 13] = [
     100 << 20,
 ];
 
+/// How long the thread that reads the terminal waits for a key before it looks whether the screen is still there.
+pub const TERMINAL_POLL: Duration = Duration::from_millis(500);
+
+/// Keys that wait for a screen that is busy; further ones stay with the terminal.
+pub const TERMINAL_INPUTS_MAX: usize = 256;
+
 /// How long the writer waits before it tries a terminal again that takes nothing at once.
 pub const TERMINAL_RETRY: Duration = Duration::from_millis(5);

@@ -6,6 +6,7 @@
 
 mod clipboard;
 mod painter;
+mod reader;
 mod signals;
 mod terminal;
 mod writer;
@@ -17,8 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use futures_util::StreamExt;
-use ratatui::crossterm::event::{Event as Input, EventStream};
+use ratatui::crossterm::event::Event as Input;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use self::painter::Painter;
@@ -107,6 +107,8 @@ pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
     let signals =
         Signals::listen().map_err(|source| TuiError::System { what: "listen to signals", source })?;
     let terminal = Terminal::enter()?;
+    let input = reader::start()
+        .map_err(|source| TuiError::System { what: "start the thread that reads the terminal", source })?;
     let (answers_in, answers) = inspect::channel("screen: answers", limits::ASKS_MAX);
     let mut screen = Screen {
         model: Model::new(look, options.home),
@@ -123,7 +125,7 @@ pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
     for request in options.adds {
         screen.ask(Purpose::Open, Command::Add(Box::new(request))).await;
     }
-    let exit = screen.live(signals, answers).await;
+    let exit = screen.live(input, signals, answers).await;
     screen.terminal.leave().await;
     Ok(exit)
 }
@@ -150,8 +152,12 @@ struct Screen {
 }
 
 impl Screen {
-    async fn live(&mut self, mut signals: Signals, mut answers: inspect::Receiver<Answered>) -> Exit {
-        let mut input = EventStream::new();
+    async fn live(
+        &mut self,
+        mut input: inspect::Receiver<std::io::Result<Input>>,
+        mut signals: Signals,
+        mut answers: inspect::Receiver<Answered>,
+    ) -> Exit {
         let mut panics = inspect::subscribe_panics();
         let mut ticks = interval(limits::SCREEN_TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -161,7 +167,7 @@ impl Screen {
         while exit.is_none() {
             let next_frame = self.next_frame();
             exit = tokio::select! {
-                event = input.next() => match event {
+                event = input.recv() => match event {
                     Some(Ok(event)) => self.input(event).await,
                     Some(Err(_)) | None => Some(Exit::TerminalGone),
                 },

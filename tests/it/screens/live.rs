@@ -185,8 +185,12 @@ fn a_paste_is_one_event() {
 fn a_terminal_that_goes_away_ends_the_program() {
     let mut program = Program::start("1");
     program.wait_text("debian-12");
-    program.keys = None;
+    // Our thread that reads holds the terminal open too, until it has something to hand on and nobody takes it:
+    // with a screen at rest that would be never.
     program.output = None;
+    let size = PtySize { rows: 20, cols: 70, pixel_width: 0, pixel_height: 0 };
+    program.master.as_ref().unwrap().resize(size).unwrap();
+    program.keys = None;
     program.master = None;
     let deadline = Instant::now() + PATIENCE;
     while program.child.try_wait().unwrap().is_none() {
