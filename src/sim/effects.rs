@@ -91,7 +91,7 @@ impl World {
         if !self.tracker_works {
             return Err(TrackerError::Refused { reason: "try later".to_owned(), retry: None });
         }
-        let others = self.node_ids().into_iter().filter(|id| *id != asker);
+        let others = self.node_ids().filter(|id| *id != asker);
         Ok(AnnounceAnswer {
             interval_s: Some(300),
             min_interval_s: None,

@@ -40,7 +40,7 @@ impl World {
         self.calm = calm;
     }
 
-    /// Compares from scratch in one of so many turns.
+    /// Compares from scratch in one of so many turns, and in looks as much more rarely from eight turns on.
     pub fn set_audit_every(&mut self, turns: u64) {
         self.audit_every = turns.max(1);
     }

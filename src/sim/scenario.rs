@@ -328,7 +328,7 @@ impl Scenario {
     }
 
     fn any_node(&mut self) -> NodeId {
-        let nodes = self.world.node_ids();
+        let nodes = self.world.node_ids().collect::<Vec<_>>();
         nodes[self.rng.usize(..nodes.len())]
     }
 

@@ -56,6 +56,7 @@ pub struct World {
     /// Nothing goes wrong: requests that could be on the wire are there sooner.
     pub(super) calm: bool,
     pub(super) turns: u64,
+    pub(super) looks: u64,
     /// Turns between two comparisons from scratch.
     pub(super) audit_every: u64,
     trail: Trail,
@@ -93,6 +94,7 @@ impl World {
             look_every: LOOK_EVERY,
             calm: true,
             turns: 0,
+            looks: 0,
             audit_every: 1,
             trail: Trail::default(),
             failure: None,
@@ -137,8 +139,8 @@ impl World {
     }
 
     /// Everybody.
-    pub fn node_ids(&self) -> Vec<NodeId> {
-        (0..self.nodes.len()).map(NodeId).collect()
+    pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len()).map(NodeId)
     }
 
     /// The torrent.
@@ -300,7 +302,7 @@ impl World {
     }
 
     pub(super) fn node_at(&self, address: SocketAddr) -> Option<NodeId> {
-        self.node_ids().into_iter().find(|id| address_of(*id) == address)
+        self.node_ids().find(|id| address_of(*id) == address)
     }
 
     pub(super) fn is_apart(&self, id: NodeId) -> bool {

@@ -33,7 +33,7 @@ fn swarm(audit_every: u64) -> World {
 
 fn is_complete(world: &World) -> bool {
     let seeds = |id| world.engine(id).is_some_and(|node| node.state() == TorrentState::Seeding);
-    world.node_ids().into_iter().all(seeds)
+    world.node_ids().all(seeds)
 }
 
 fn bench(name: &str, audit_every: u64) {

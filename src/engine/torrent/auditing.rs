@@ -118,8 +118,11 @@ impl Torrent {
 
     /// Availability is what the connections say.
     fn source_difference(&self) -> Option<String> {
-        let mut sources = vec![0; self.info.piece_count() as usize];
-        for peer in self.connections.values().filter(|peer| peer.counted_as != CountedAs::Nothing) {
+        let counted = self.connections.values().filter(|peer| peer.counted_as != CountedAs::Nothing);
+        let (full, partly): (Vec<_>, Vec<_>) = counted.partition(|peer| peer.have.is_full());
+        let mut sources =
+            vec![u32::try_from(full.len()).unwrap_or(u32::MAX); self.info.piece_count() as usize];
+        for peer in partly {
             peer.have.iter().for_each(|piece| sources[piece.at()] += 1);
         }
         let mut all = (0u32..).map(PieceIndex).zip(sources);

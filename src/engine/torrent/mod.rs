@@ -201,21 +201,21 @@ impl Torrent {
 
     /// Until when it may be left alone, and what for.
     pub fn next_deadline(&self) -> Option<(Time, Reason)> {
-        let mut due = vec![(self.trackers.next_deadline(), Reason::Tracker), (self.save_at(), Reason::Save)];
-        due.push((self.disk_retry_at(), Reason::DiskRetry));
-        due.push((self.recheck_goes_on_at(), Reason::Recheck));
-        due.push((self.readers.expire_at(), Reason::Reader));
-        due.push((self.stop_grace_at(), Reason::StopGrace));
-        if self.phase.transfers() {
-            if self.connections.len() < crate::limits::CONNECTIONS_PER_TORRENT_MAX {
-                due.push((self.known.next_call_at(), Reason::Call));
-            }
-            if !self.connections.is_empty() {
-                due.push((Some(self.next_housekeeping_at), Reason::Housekeeping));
-                due.push((Some(self.choker.next_round_at()), Reason::ChokeRound));
-                due.push((self.end_game_at(), Reason::EndGame));
-            }
-        }
+        let transfers = self.phase.transfers();
+        let calls = transfers && self.connections.len() < crate::limits::CONNECTIONS_PER_TORRENT_MAX;
+        let serves = transfers && !self.connections.is_empty();
+        let due = [
+            (self.trackers.next_deadline(), Reason::Tracker),
+            (self.save_at(), Reason::Save),
+            (self.disk_retry_at(), Reason::DiskRetry),
+            (self.recheck_goes_on_at(), Reason::Recheck),
+            (self.readers.expire_at(), Reason::Reader),
+            (self.stop_grace_at(), Reason::StopGrace),
+            (if calls { self.known.next_call_at() } else { None }, Reason::Call),
+            (serves.then_some(self.next_housekeeping_at), Reason::Housekeeping),
+            (serves.then(|| self.choker.next_round_at()), Reason::ChokeRound),
+            (if serves { self.end_game_at() } else { None }, Reason::EndGame),
+        ];
         due.into_iter().filter_map(|(at, reason)| Some((at?, reason))).min_by_key(|(at, _)| *at)
     }
 

@@ -62,7 +62,7 @@ impl World {
     }
 
     fn rows(&self) -> Vec<TorrentRow> {
-        let engines = self.node_ids().into_iter().filter(|id| self.engine(*id).is_some());
+        let engines = self.node_ids().filter(|id| self.engine(*id).is_some());
         engines.map(|id| self.row(id)).collect()
     }
 
