@@ -132,6 +132,16 @@ pub struct PeerId(pub [u8; 20]);
 #[serde(transparent)]
 pub struct ConnectionId(pub u64);
 
+/// A webseed of one torrent: its position when it was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WebseedKey(pub u32);
+
+/// One request of a webseed in the life of a torrent's owner; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FetchId(pub u64);
+
 /// A monotonic instant: microseconds since the program (or the simulated world) started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -88,6 +88,7 @@ pub(super) fn add_requests(words: &[String], options: &EngineOptions) -> anyhow:
             order: options.order.change(),
             peers: options.peer.clone(),
             trackers: options.tracker.clone(),
+            webseeds: options.webseed.clone(),
         }
     };
     Ok(sources.iter().map(request).collect())

@@ -11,6 +11,7 @@ use super::inspection::{Dump, DumpKind};
 use super::policy::OrderChange;
 use super::snapshot::{EngineStatus, Priority, TorrentDetail, TorrentRow};
 use super::untrusted::Untrusted;
+use super::webseed::WebseedAction;
 use crate::units::{FileIndex, Rate, Time, TorrentId};
 
 /// A request of a front end. Each gets exactly one [`Answer`] or [`Refusal`], after it has taken effect.
@@ -74,6 +75,13 @@ pub enum Command {
         torrent: TorrentId,
         /// Where it listens.
         address: SocketAddr,
+    },
+    /// Does something with the webseeds of a torrent.
+    Webseed {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// What.
+        action: WebseedAction,
     },
     /// Sets the program-wide rate limits; `None` lifts one.
     SetLimits {
@@ -149,6 +157,9 @@ pub struct AddRequest {
     pub peers: Vec<SocketAddr>,
     /// Trackers beyond the torrent's own, as tiers of their own.
     pub trackers: Vec<String>,
+    /// Webseeds beyond the torrent's own (BEP 19).
+    #[serde(default)]
+    pub webseeds: Vec<String>,
 }
 
 /// Whether an added torrent starts at once.

@@ -120,6 +120,22 @@ pub enum EventKind {
         /// Seconds until the next try.
         retry_s: u64,
     },
+    /// A webseed did not give what it was asked for.
+    WebseedFailed {
+        /// Its URL, redacted.
+        url: Untrusted,
+        /// Why, with the file where it is about one.
+        error: Untrusted,
+        /// Seconds until it is asked again; `None`: it is asked for other files at once.
+        retry_s: Option<u64>,
+    },
+    /// Nothing good is left on a webseed.
+    WebseedBanned {
+        /// Its URL, redacted.
+        url: Untrusted,
+        /// Why.
+        reason: Untrusted,
+    },
     /// Reading or writing failed.
     DiskFailed {
         /// What was tried on which file, the system's error and what to do.
@@ -171,6 +187,8 @@ impl EventKind {
             | Self::PeerBanned { .. }
             | Self::PeerSnubbed { .. }
             | Self::TrackerFailed { .. }
+            | Self::WebseedFailed { .. }
+            | Self::WebseedBanned { .. }
             | Self::SlowTurn { .. }
             | Self::Stuck(_)
             | Self::Dropped { .. } => Severity::Warning,

@@ -13,6 +13,7 @@ mod policy;
 mod runs;
 mod snapshot;
 mod untrusted;
+mod webseed;
 
 pub use bytes::FileBytes;
 pub use command::{
@@ -32,3 +33,4 @@ pub use snapshot::{
     Priority, Snapshot, TorrentDetail, TorrentRow, TorrentState, TrackerRow, TrackerState, WebseedCounts,
 };
 pub use untrusted::{Untrusted, acts_or_hides, redact_url};
+pub use webseed::{WebseedAction, WebseedKind, WebseedOrigin, WebseedRequestRow, WebseedRow, WebseedState};

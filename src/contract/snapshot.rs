@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::DownloadOrder;
 use super::runs::PieceRuns;
 use super::untrusted::Untrusted;
+use super::webseed::WebseedRow;
 use crate::units::{ConnectionId, FileIndex, PieceIndex, Rate, Time, TorrentId};
 
 /// How things stand at one instant.
@@ -228,6 +229,9 @@ pub struct TorrentDetail {
     pub peers: Vec<PeerRow>,
     /// Its trackers, tier by tier.
     pub trackers: Vec<TrackerRow>,
+    /// Its webseeds.
+    #[serde(default)]
+    pub webseeds: Vec<WebseedRow>,
     /// All pieces as runs of equal state, in order and without gaps.
     pub runs: PieceRuns,
     /// How many connected peers have the rarest wanted missing piece; `None` where nothing is missing.

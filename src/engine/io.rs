@@ -1,13 +1,17 @@
 //! The one door of a torrent's owner: what can happen to it, and what it wants done.
 
+mod fetch;
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 
 use crate::codec::peer::{BlockRequest, Message};
 use crate::codec::tracker::{AnnounceAnswer, AnnounceRequest, ScrapeAnswer, TrackerError};
-use crate::contract::{Direction, DownloadOrder, EventKind, PeerSource, Priority, Untrusted};
-use crate::units::{ConnectionId, FileIndex, PeerId, PieceIndex};
+use crate::contract::{Direction, DownloadOrder, EventKind, PeerSource, Priority, Untrusted, WebseedAction};
+use crate::units::{ConnectionId, FetchId, FileIndex, PeerId, PieceIndex};
+
+pub use fetch::{Fetch, FetchError, FetchErrorKind, FetchHead, FetchPart, HostKey};
 
 /// Something that happened to a torrent.
 #[derive(Clone, Debug)]
@@ -112,6 +116,34 @@ pub enum Input {
         /// The answer.
         result: Result<ScrapeAnswer, TrackerError>,
     },
+    /// The head of an answer to [`Effect::Fetch`] came, or of one of its parts.
+    FetchAnswered {
+        /// Which request.
+        fetch: FetchId,
+        /// What the head said.
+        head: FetchHead,
+    },
+    /// Blocks of [`Effect::Fetch`], in its order.
+    Fetched {
+        /// Which request.
+        fetch: FetchId,
+        /// The blocks, each as long as was asked for.
+        blocks: Vec<Bytes>,
+    },
+    /// [`Effect::Fetch`] is done or failed; nothing more comes of it.
+    FetchEnded {
+        /// Which request.
+        fetch: FetchId,
+        /// What failed, if anything.
+        result: Result<(), FetchError>,
+    },
+    /// The shared budget grants places at a webseed's host.
+    Places {
+        /// The host.
+        host: HostKey,
+        /// How many.
+        count: u32,
+    },
     /// The shared budget grants bytes to send and to request, on top of what is left of earlier grants.
     Granted {
         /// Payload bytes we may send; `None`: no limit.
@@ -143,6 +175,10 @@ impl Input {
             Self::ResumeSaved { .. } => "resume saved",
             Self::Announced { .. } => "announced",
             Self::Scraped { .. } => "scraped",
+            Self::FetchAnswered { .. } => "webseed answered",
+            Self::Fetched { .. } => "webseed blocks",
+            Self::FetchEnded { .. } => "webseed ended",
+            Self::Places { .. } => "webseed places",
             Self::Granted { .. } => "granted",
             Self::Deadline => "deadline",
         }
@@ -171,6 +207,8 @@ pub enum TorrentCommand {
     Announce,
     /// Add trackers, each as a tier of its own.
     AddTrackers(Vec<String>),
+    /// Do something with webseeds.
+    Webseed(WebseedAction),
     /// Say goodbye to trackers, save, and close everything: the torrent is being removed or the program ends.
     Stop,
 }
@@ -370,6 +408,34 @@ pub enum Effect {
         up: bool,
         /// Bytes to request.
         down: bool,
+    },
+    /// Ask a webseed for bytes; answered by `FetchAnswered` any number of times, `Fetched` and one `FetchEnded`.
+    Fetch(Box<Fetch>),
+    /// A fetch may bring more bytes (rate limits).
+    FetchCredit {
+        /// Which request.
+        fetch: FetchId,
+        /// How many more.
+        bytes: u64,
+    },
+    /// Drop a request of a webseed; no `FetchEnded` follows.
+    EndFetch {
+        /// Which request.
+        fetch: FetchId,
+    },
+    /// Requests wait for places at a webseed's host; answered by `Places`. Asking again replaces what was asked.
+    WantPlaces {
+        /// The host.
+        host: HostKey,
+        /// How many; 0: none any more.
+        count: u32,
+    },
+    /// Places at a webseed's host are free again.
+    ReturnPlaces {
+        /// The host.
+        host: HostKey,
+        /// How many.
+        count: u32,
     },
     /// Bytes for a reader: the start of what it asked for, as far as one piece goes; empty at the end of the file.
     AnswerRead {

@@ -67,6 +67,11 @@ impl World {
             }
             // Its disk keeps the bytes of all files alike.
             Effect::FilesWanted { .. } => {}
+            Effect::Fetch(_)
+            | Effect::FetchCredit { .. }
+            | Effect::EndFetch { .. }
+            | Effect::WantPlaces { .. }
+            | Effect::ReturnPlaces { .. } => {}
             Effect::Stopped => {
                 if let Some(node) = self.engine_mut(id) {
                     node.stopped = true;

@@ -336,6 +336,9 @@ fn detail_of(input: &Input) -> u64 {
         | Input::PieceHashed { piece, .. } => u64::from(piece.0),
         Input::Messages { connection, messages } => connection.0 * 1000 + messages.len() as u64,
         Input::Closed { connection, .. } => connection.0,
+        Input::FetchAnswered { fetch, .. }
+        | Input::Fetched { fetch, .. }
+        | Input::FetchEnded { fetch, .. } => fetch.0,
         Input::Sent { payload_bytes, .. } => *payload_bytes,
         Input::Connected(new) => new.connection.0,
         Input::Command(_)
@@ -346,6 +349,7 @@ fn detail_of(input: &Input) -> u64 {
         | Input::Announced { .. }
         | Input::Scraped { .. }
         | Input::Granted { .. }
+        | Input::Places { .. }
         | Input::Deadline => 0,
     }
 }

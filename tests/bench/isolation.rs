@@ -167,6 +167,7 @@ fn request(source: Source, peers: Vec<SocketAddr>) -> AddRequest {
         start: StartState::Running,
         peers,
         trackers: Vec::new(),
+        webseeds: Vec::new(),
         order: OrderChange::default(),
     }
 }

@@ -152,6 +152,7 @@ fn detail() -> TorrentDetail {
         files: vec![file(0, "t/a.bin"), file(1, "t/b.bin"), file(2, "t/sub/c.nfo")],
         peers: Vec::new(),
         trackers: Vec::new(),
+        webseeds: Vec::new(),
         runs: [PieceRun {
             start: PieceIndex(0),
             length: 4,

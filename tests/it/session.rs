@@ -83,6 +83,7 @@ pub(crate) fn request(peers: Vec<SocketAddr>) -> AddRequest {
         order: Default::default(),
         peers,
         trackers: Vec::new(),
+        webseeds: Vec::new(),
     }
 }
 

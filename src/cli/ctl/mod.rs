@@ -160,6 +160,7 @@ impl Call {
                 order: add.order.change(),
                 peers: add.peer.clone(),
                 trackers: add.tracker.clone(),
+                webseeds: Vec::new(),
             };
             let name = redact_url(text);
             let answer = self.client.request(Command::Add(Box::new(request))).await;

@@ -190,6 +190,10 @@ impl MetadataFetch {
             | Input::BlocksWritten { .. }
             | Input::PieceHashed { .. }
             | Input::BlocksRead { .. }
+            | Input::FetchAnswered { .. }
+            | Input::Fetched { .. }
+            | Input::FetchEnded { .. }
+            | Input::Places { .. }
             | Input::Granted { .. }
             | Input::Deadline => {}
         }
@@ -244,6 +248,7 @@ impl MetadataFetch {
             }
             // There are no files to want and nothing to check yet; the shell remembers wishes for files.
             TorrentCommand::SetPriority(_)
+            | TorrentCommand::Webseed(_)
             | TorrentCommand::Recheck
             | TorrentCommand::Read(_)
             | TorrentCommand::EndRead(_) => {}

@@ -61,6 +61,7 @@ impl MetadataFetch {
             files: Vec::new(),
             peers: self.connections.values().map(|peer| peer.connection.row(now, false)).collect(),
             trackers: self.trackers.rows(now),
+            webseeds: Vec::new(),
             runs: PieceRuns::default(),
             rarest_availability: None,
             log: extras.log,

@@ -168,7 +168,11 @@ impl Torrent {
                 }
                 self.allowance.granted(up_bytes, down_bytes);
             }
-            Input::Deadline => {}
+            Input::FetchAnswered { .. }
+            | Input::Fetched { .. }
+            | Input::FetchEnded { .. }
+            | Input::Places { .. }
+            | Input::Deadline => {}
         }
     }
 
@@ -237,6 +241,7 @@ impl Torrent {
             TorrentCommand::AddTrackers(urls) => {
                 urls.into_iter().for_each(|url| self.trackers.add(&url, now));
             }
+            TorrentCommand::Webseed(_) => {}
             TorrentCommand::Stop => self.stop(now),
         }
     }

@@ -243,6 +243,11 @@ impl World {
             Effect::Announce { .. }
             | Effect::Scrape { .. }
             | Effect::WantGrant { .. }
+            | Effect::Fetch(_)
+            | Effect::FetchCredit { .. }
+            | Effect::EndFetch { .. }
+            | Effect::WantPlaces { .. }
+            | Effect::ReturnPlaces { .. }
             | Effect::AnswerRead { .. }
             | Effect::Stopped => {}
         }

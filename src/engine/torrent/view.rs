@@ -128,6 +128,7 @@ impl Torrent {
             files: self.file_rows(),
             peers: self.peer_rows(now),
             trackers: self.trackers.rows(now),
+            webseeds: Vec::new(),
             runs,
             rarest_availability: self.pieces.rarest(),
             log: extras.log,

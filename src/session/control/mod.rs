@@ -212,6 +212,9 @@ impl Control {
                 let reader = reading::reader_id(asker, reader);
                 self.read(torrent, ReadRequest { reader, file, offset, bytes_max, ahead_bytes }, reply);
             }
+            Command::Webseed { torrent, action } => {
+                self.tell(torrent, TorrentCommand::Webseed(action), reply);
+            }
             Command::Detail(torrent) => self.detail(torrent, reply),
             Command::Dump(kind) => reply.send(Ok(Answer::Dump(Box::new(inspect::dump(kind))))),
             Command::Shutdown => {}

@@ -34,6 +34,11 @@ impl Driver {
                 Effect::AnswerRead { reader, result } => self.answer_read(reader, result),
                 Effect::Notify(event) => self.tell(event),
                 Effect::Stopped => self.stopped = true,
+                Effect::Fetch(_)
+                | Effect::FetchCredit { .. }
+                | Effect::EndFetch { .. }
+                | Effect::WantPlaces { .. }
+                | Effect::ReturnPlaces { .. } => {}
             }
         }
     }

@@ -214,7 +214,12 @@ impl Fetching {
                 | Effect::ReadBlocks { .. }
                 | Effect::AnswerRead { .. }
                 | Effect::FilesWanted { .. }
-                | Effect::WantGrant { .. } => {}
+                | Effect::WantGrant { .. }
+                | Effect::Fetch(_)
+                | Effect::FetchCredit { .. }
+                | Effect::EndFetch { .. }
+                | Effect::WantPlaces { .. }
+                | Effect::ReturnPlaces { .. } => {}
             }
         }
         let now = self.outside.shared.clock.now();

@@ -141,6 +141,7 @@ pub fn plain_request(source: Source) -> AddRequest {
         order: OrderChange::default(),
         peers: Vec::new(),
         trackers: Vec::new(),
+        webseeds: Vec::new(),
     }
 }
 

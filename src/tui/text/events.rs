@@ -68,6 +68,14 @@ pub fn event(kind: &EventKind, show: impl Fn(Outside<'_>) -> String) -> String {
                 format::duration(*retry_s)
             )
         }
+        EventKind::WebseedFailed { url, error, retry_s } => {
+            let again =
+                retry_s.map_or(String::new(), |wait| format!("; again in {}", format::duration(wait)));
+            format!("webseed {}: {}{again}", show(Outside::Tracker(url)), named(error))
+        }
+        EventKind::WebseedBanned { url, reason } => {
+            format!("webseed {} banned: {}", show(Outside::Tracker(url)), named(reason))
+        }
         EventKind::DiskFailed { message } | EventKind::Notice { message, .. } => named(message),
         EventKind::Inconsistent { what } => {
             format!("the engine contradicts itself: {}; please report this", named(what))
