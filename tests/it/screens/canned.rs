@@ -142,6 +142,7 @@ pub(super) fn detail(row: Arc<TorrentRow>) -> TorrentDetail {
         files: files(),
         peers: peers(),
         trackers: trackers(),
+        webseeds: Vec::new(),
         runs: runs().into_iter().collect(),
         rarest_availability: Some(2),
         log: log(),
