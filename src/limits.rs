@@ -7,10 +7,12 @@ use std::time::Duration;
 mod front;
 mod screen;
 mod storage;
+mod webseeds;
 
 pub use front::*;
 pub use screen::*;
 pub use storage::*;
+pub use webseeds::*;
 
 // ---- pieces and blocks -------------------------------------------------------------------------------------------
 

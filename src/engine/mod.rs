@@ -11,5 +11,7 @@ mod peers;
 mod picker;
 pub mod torrent;
 pub mod trackers;
+mod webseeds;
 
 pub use peers::ban::BannedPeer;
+pub use webseeds::NamedWebseed;

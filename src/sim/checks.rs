@@ -104,7 +104,7 @@ impl World {
             let (now, bound) = (self.now, if self.calm { MISSED_IN_CALM } else { MISSED_IN_TROUBLE });
             let Some(node) = self.engine_mut(id) else { continue };
             let difference = if thorough && std::mem::take(&mut node.unlooked) {
-                let derived = node.torrent.inconsistency().or_else(|| node.torrent.runs_difference());
+                let derived = node.torrent.inconsistency().or_else(|| node.torrent.runs_difference(now));
                 derived.or_else(|| over_bounds(node))
             } else {
                 None

@@ -67,11 +67,21 @@ impl World {
             }
             // Its disk keeps the bytes of all files alike.
             Effect::FilesWanted { .. } => {}
-            Effect::Fetch(_)
-            | Effect::FetchCredit { .. }
-            | Effect::EndFetch { .. }
-            | Effect::WantPlaces { .. }
-            | Effect::ReturnPlaces { .. } => {}
+            Effect::Fetch(fetch) => self.begin_fetch(id, *fetch),
+            Effect::FetchCredit { fetch, bytes } => self.credit_fetch(id, fetch, bytes),
+            Effect::EndFetch { fetch } => self.end_web_request(id, fetch),
+            Effect::WantPlaces { host, count } => {
+                if let Some(node) = self.engine_mut(id) {
+                    node.places.want(node.torrent.id(), &host, count);
+                }
+                self.grant_places(id);
+            }
+            Effect::ReturnPlaces { host, count } => {
+                if let Some(node) = self.engine_mut(id) {
+                    node.places.give_back(node.torrent.id(), &host, count);
+                }
+                self.grant_places(id);
+            }
             Effect::Stopped => {
                 if let Some(node) = self.engine_mut(id) {
                     node.stopped = true;

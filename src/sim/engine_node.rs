@@ -7,12 +7,14 @@ use bytes::Bytes;
 
 use super::disk::Disk;
 use super::payload::Payload;
+use super::web::WebRequest;
 use crate::codec::handshake;
-use crate::contract::{EventKind, TorrentState};
-use crate::engine::budget::{Budget, Grant};
+use crate::contract::{EventKind, TorrentState, WebseedKind, WebseedOrigin};
+use crate::engine::NamedWebseed;
+use crate::engine::budget::{Budget, Grant, HostPlaces};
 use crate::engine::io::{Input, ReadError, ReaderId, ResumeRecord};
 use crate::engine::torrent::{Origin, Policy, Setup, StartingPoint, Torrent, WhenComplete};
-use crate::units::{PeerId, PieceIndex, Rate, Time};
+use crate::units::{FetchId, PeerId, PieceIndex, Rate, Time};
 
 /// Events kept of one engine.
 const EVENTS_KEPT: usize = 10_000;
@@ -34,6 +36,8 @@ pub struct EngineOptions {
     pub when_complete: WhenComplete,
     /// Whether it asks the world's tracker.
     pub tracker: bool,
+    /// URLs of its webseeds (`World::add_web_server`).
+    pub webseeds: Vec<String>,
     /// Speaks the fast extension (BEP 6).
     pub fast: bool,
     /// Most bytes a second from peers.
@@ -60,6 +64,9 @@ pub struct EngineNode {
     pub(super) torrent: Torrent,
     pub(super) disk: Disk,
     pub(super) budget: Budget,
+    pub(super) places: HostPlaces,
+    /// What its webseeds are asked for.
+    pub(super) fetches: BTreeMap<FetchId, WebRequest>,
     pub(super) options: EngineOptions,
     pub(super) reserved: [u8; 8],
     pub(super) peer_id: PeerId,
@@ -139,6 +146,8 @@ impl EngineNode {
             torrent,
             disk,
             budget,
+            places: HostPlaces::default(),
+            fetches: BTreeMap::new(),
             options,
             reserved,
             peer_id,
@@ -174,6 +183,8 @@ impl EngineNode {
         self.missed_since = None;
         self.unlooked = true;
         self.stopped = false;
+        self.fetches.clear();
+        self.places = HostPlaces::default();
         self.answers.clear();
     }
 
@@ -263,6 +274,7 @@ fn setup(
     Setup {
         info: payload.info.clone(),
         trackers,
+        webseeds: options.webseeds.iter().map(|url| named(url)).collect(),
         peer_id,
         listen_port: 6881,
         announce_key: 1,
@@ -271,4 +283,8 @@ fn setup(
         when_complete: options.when_complete,
         seed,
     }
+}
+
+fn named(url: &str) -> NamedWebseed {
+    NamedWebseed { url: url.to_owned(), kind: WebseedKind::UrlList, origin: WebseedOrigin::Torrent }
 }

@@ -7,7 +7,7 @@ use super::disk::Job;
 use super::world::NodeId;
 use crate::codec::peer::Message;
 use crate::engine::io::Input;
-use crate::units::{ConnectionId, Time};
+use crate::units::{ConnectionId, FetchId, Time};
 
 /// Something that will happen.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(super) enum Happening {
     CallArrives { caller: NodeId, called: NodeId, epoch: u32 },
     /// A disk job of an engine is done.
     DiskDone { node: NodeId, epoch: u32, job: Box<Job> },
+    /// The next bytes of a webseed's answer arrive.
+    WebStep { node: NodeId, epoch: u32, fetch: FetchId },
     /// The budget of a node grants what waits.
     Grants { node: NodeId },
     /// The checkers look.

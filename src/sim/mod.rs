@@ -20,8 +20,8 @@ mod network;
 mod payload;
 mod puppet;
 pub mod scenario;
-
 mod trail;
+mod web;
 mod world;
 
 pub use checks::Failure;
@@ -30,6 +30,7 @@ pub use engine_node::{EngineNode, EngineOptions};
 pub use manners::{Answers, Flood, Holding, Manners, Unchokes};
 pub use network::LinkQuality;
 pub use payload::{Payload, Shape};
+pub use web::{WebFault, WebServer};
 pub use world::{NodeId, World};
 
 #[cfg(test)]

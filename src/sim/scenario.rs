@@ -289,7 +289,7 @@ impl Scenario {
             let now = self.world.now();
             let Some(node) = self.world.engine_mut(id) else { return Ok(()) };
             let row = node.torrent().row(now, 0);
-            let runs: Vec<_> = node.torrent_mut().piece_runs().iter().collect();
+            let runs: Vec<_> = node.torrent_mut().piece_runs(now).iter().collect();
             let what = format!(
                 "not complete {HEALED_MAX:?} after everything healed: {:?} {:?} {:?} {:?} runs {runs:?}",
                 row.state, row.cause, row.peers, row.pieces

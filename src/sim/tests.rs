@@ -116,7 +116,8 @@ fn a_reader_gets_its_bytes_long_before_the_rest_also_of_a_file_that_is_off() {
         assert!(took < seconds(3), "{took:?}");
         // When it asks no more, its pieces go back to what their files say.
         world.run(crate::limits::READER_IDLE + seconds(1)).unwrap();
-        let runs = world.engine_mut(leecher).unwrap().torrent_mut().piece_runs();
+        let now = world.now();
+        let runs = world.engine_mut(leecher).unwrap().torrent_mut().piece_runs(now);
         assert!(runs.iter().all(|run| run.priority <= PieceLevel::Normal));
     }
 }

@@ -12,6 +12,7 @@ use super::network::{Link, LinkQuality};
 use super::payload::{Payload, Shape};
 use super::puppet::Puppet;
 use super::trail::{Step, Trail};
+use super::web::WebServer;
 use crate::codec::peer::Message;
 use crate::engine::io::Input;
 use crate::units::{ConnectionId, PeerId, Time};
@@ -55,6 +56,7 @@ pub struct World {
     pub(super) look_every: Duration,
     /// Nothing goes wrong: requests that could be on the wire are there sooner.
     pub(super) calm: bool,
+    pub(super) web: Vec<WebServer>,
     pub(super) turns: u64,
     pub(super) looks: u64,
     /// Turns between two comparisons from scratch.
@@ -93,6 +95,7 @@ impl World {
             refusal_takes: REFUSED,
             look_every: LOOK_EVERY,
             calm: true,
+            web: Vec::new(),
             turns: 0,
             looks: 0,
             audit_every: 1,
@@ -242,6 +245,7 @@ impl World {
             Happening::HangUp { connection, from } => self.hang_up(from, connection, "closed by the peer"),
             Happening::CallArrives { caller, called, epoch } => self.call_arrives(caller, called, epoch),
             Happening::DiskDone { node, epoch, job } => self.disk_done(node, epoch, *job),
+            Happening::WebStep { node, epoch, fetch } => self.web_step(node, epoch, fetch),
             Happening::Grants { node } => self.grant(node),
             Happening::Look => {
                 self.look();

@@ -1,13 +1,17 @@
-//! What torrents share: the program-wide rate limits, granted by message.
+//! What torrents share: the program-wide rate limits and places at the hosts of webseeds, granted by message.
 //!
 //! A torrent that has run out says that it waits; every `limits::GRANT_INTERVAL` the bytes that the limit allows for
 //! that time are divided among those that wait. Nobody holds a lock, and a torrent that asks for nothing costs nothing.
+
+mod hosts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use crate::limits;
 use crate::units::{Rate, Time, TorrentId};
+
+pub use hosts::{HostPlaces, PlaceGrant};
 
 /// Which way bytes flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -56,6 +56,14 @@ pub enum FetchPart {
 }
 
 impl FetchPart {
+    /// The file that it is a range of, if it is one.
+    pub const fn file(&self) -> Option<FileIndex> {
+        match self {
+            Self::File { file, .. } => Some(*file),
+            Self::Zeros { .. } | Self::Piece { .. } => None,
+        }
+    }
+
     /// How many bytes it brings.
     pub const fn bytes(&self) -> u64 {
         match self {

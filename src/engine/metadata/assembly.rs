@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-use crate::engine::peers::ban::SentBlock;
+use crate::engine::peers::ban::{Sender, SentBlock};
 use crate::limits::BLOCK_BYTES;
 use crate::metainfo::Magnet;
 use crate::units::ConnectionId;
@@ -87,7 +87,7 @@ impl Assembly {
             .iter()
             .map(|(block, (from, data))| SentBlock {
                 begin: block * BLOCK_BYTES,
-                from: *from,
+                from: Sender::Peer(*from),
                 data: data.clone(),
             })
             .collect()

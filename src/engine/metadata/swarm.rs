@@ -10,6 +10,7 @@ use crate::codec::peer::Message;
 use crate::codec::tracker::{AnnounceAnswer, AnnounceRequest, TrackerError};
 use crate::contract::{Direction, EventKind, PeerSource, Untrusted};
 use crate::engine::io::{Effect, NewConnection, TrackerKey};
+use crate::engine::peers::ban::Sender;
 use crate::engine::peers::connection::Connection;
 use crate::engine::peers::known::{Seeds, Usefulness};
 use crate::engine::trackers::{Due, PeerNeed};
@@ -109,14 +110,15 @@ impl MetadataFetch {
     }
 
     /// Those who lied are never talked to again.
-    pub(super) fn send_away_banned(&mut self, now: Time, banned: &[SocketAddr]) {
-        for &address in banned {
+    pub(super) fn send_away_banned(&mut self, now: Time, banned: &[Sender]) {
+        for &sender in banned {
+            let Sender::Peer(address) = sender else { continue };
             self.notify(EventKind::PeerBanned { address, reason: "sent wrong metadata".to_owned() });
         }
         let bans = &self.bans;
         let of_banned = |peer: &&MetadataPeer| {
             let address = peer.connection.address;
-            bans.is_banned(address) || banned.contains(&address)
+            bans.is_banned(address) || banned.contains(&Sender::Peer(address))
         };
         let ids: Vec<_> =
             self.connections.values().filter(of_banned).map(|peer| peer.connection.id).collect();

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
-use crate::units::PieceIndex;
+use crate::units::{PieceIndex, WebseedKey};
 
 /// An address that is banned. On loopback one address is many peers, so there the port counts too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,11 +36,20 @@ pub(in crate::engine) struct Bans {
     salt: u64,
 }
 
-/// A block of a piece that failed, as one peer sent it.
+/// Where a block came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::engine) enum Sender {
+    /// A peer.
+    Peer(SocketAddr),
+    /// A webseed. What follows from its lies is `webseeds`' matter.
+    Webseed(WebseedKey),
+}
+
+/// A block of a piece that failed, as one sender sent it.
 #[derive(Clone, Copy, Debug)]
 struct Contribution {
     begin: u32,
-    from: SocketAddr,
+    from: Sender,
     digest: u64,
 }
 
@@ -48,7 +57,7 @@ struct Contribution {
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct SentBlock {
     pub(in crate::engine) begin: u32,
-    pub(in crate::engine) from: SocketAddr,
+    pub(in crate::engine) from: Sender,
     pub(in crate::engine) data: Bytes,
 }
 
@@ -81,8 +90,8 @@ impl Bans {
         piece: PieceIndex,
         blocks: &[SentBlock],
         of: usize,
-    ) -> Vec<SocketAddr> {
-        let contributors: BTreeSet<SocketAddr> = blocks.iter().map(|block| block.from).collect();
+    ) -> Vec<Sender> {
+        let contributors: BTreeSet<Sender> = blocks.iter().map(|block| block.from).collect();
         if contributors.len() == 1 && blocks.len() == of {
             return self.ban(contributors);
         }
@@ -100,15 +109,11 @@ impl Bans {
     }
 
     /// A piece passed; gives those whose earlier blocks for it were wrong, now banned.
-    pub(in crate::engine) fn piece_passed(
-        &mut self,
-        piece: PieceIndex,
-        blocks: &[SentBlock],
-    ) -> Vec<SocketAddr> {
+    pub(in crate::engine) fn piece_passed(&mut self, piece: PieceIndex, blocks: &[SentBlock]) -> Vec<Sender> {
         let Some(evidence) = self.evidence.remove(&piece) else { return Vec::new() };
         let right: BTreeMap<u32, u64> =
             blocks.iter().map(|block| (block.begin, digest(self.salt, &block.data))).collect();
-        let liars: BTreeSet<SocketAddr> = evidence
+        let liars: BTreeSet<Sender> = evidence
             .iter()
             .filter(|sent| right.get(&sent.begin).is_some_and(|right| *right != sent.digest))
             .map(|sent| sent.from)
@@ -117,14 +122,19 @@ impl Bans {
     }
 
     /// Gives those that were not banned before: of one liar's pieces several may fail after each other.
-    fn ban(&mut self, mut addresses: BTreeSet<SocketAddr>) -> Vec<SocketAddr> {
-        addresses.retain(|address| !self.is_banned(*address));
-        for address in &addresses {
-            if self.banned.len() < limits::BANNED_PEERS_MAX {
+    fn ban(&mut self, mut senders: BTreeSet<Sender>) -> Vec<Sender> {
+        senders.retain(|sender| match sender {
+            Sender::Peer(address) => !self.is_banned(*address),
+            Sender::Webseed(_) => true,
+        });
+        for sender in &senders {
+            if let Sender::Peer(address) = sender
+                && self.banned.len() < limits::BANNED_PEERS_MAX
+            {
                 self.banned.insert(BannedPeer::of(*address));
             }
         }
-        addresses.into_iter().collect()
+        senders.into_iter().collect()
     }
 }
 
@@ -142,11 +152,11 @@ mod tests {
 
     const PIECE: PieceIndex = PieceIndex(0);
 
-    fn peer(last: u8) -> SocketAddr {
-        SocketAddr::from(([10, 0, 0, last], 6881))
+    fn peer(last: u8) -> Sender {
+        Sender::Peer(SocketAddr::from(([10, 0, 0, last], 6881)))
     }
 
-    fn block(begin: u32, from: SocketAddr, data: &'static [u8]) -> SentBlock {
+    fn block(begin: u32, from: Sender, data: &'static [u8]) -> SentBlock {
         SentBlock { begin, from, data: Bytes::from_static(data) }
     }
 
@@ -165,7 +175,7 @@ mod tests {
         assert!(bans.is_suspect(PIECE));
         let passed = [block(0, peer(1), b"good"), block(16, peer(1), b"right")];
         assert_eq!(bans.piece_passed(PIECE, &passed), [peer(2)]);
-        assert!(!bans.is_banned(peer(1)) && !bans.is_suspect(PIECE));
+        assert!(!bans.is_banned(SocketAddr::from(([10, 0, 0, 1], 6881))) && !bans.is_suspect(PIECE));
     }
 
     #[test]
@@ -179,7 +189,7 @@ mod tests {
     fn on_loopback_only_the_port_is_banned() {
         let mut bans = Bans::new([], 1);
         let liar = SocketAddr::from(([127, 0, 0, 1], 1));
-        bans.piece_failed(PIECE, &[block(0, liar, b"bad")], 1);
+        bans.piece_failed(PIECE, &[block(0, Sender::Peer(liar), b"bad")], 1);
         assert!(bans.is_banned(liar));
         assert!(!bans.is_banned(SocketAddr::from(([127, 0, 0, 1], 2))));
     }

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use super::Torrent;
 use super::pieces::{Audit, PieceState};
 use crate::engine::peers::connection::CountedAs;
+use crate::engine::webseeds::underway::Underway;
 use crate::limits::BLOCK_BYTES;
-use crate::units::{BlockIndex, ConnectionId, PieceIndex};
+use crate::units::{BlockIndex, ConnectionId, PieceIndex, Time};
 
 impl Torrent {
     /// Compares everything that is derived with what follows from scratch; names the first difference.
@@ -27,10 +28,10 @@ impl Torrent {
     }
 
     /// Compares the run map, made anew only where something changed, with one that is made from nothing.
-    pub fn runs_difference(&mut self) -> Option<String> {
-        let kept = self.piece_runs();
+    pub fn runs_difference(&mut self, now: Time) -> Option<String> {
+        let kept = self.piece_runs(now);
         self.forget_runs();
-        let anew = self.piece_runs();
+        let anew = self.piece_runs(now);
         let differs = || kept.iter().zip(anew.iter()).find(|(kept, anew)| kept != anew);
         (kept != anew).then(|| format!("the run map differs from one made anew: {:?}", differs()))
     }
@@ -71,7 +72,8 @@ impl Torrent {
             };
             let free = (0..self.info.piece_count()).map(PieceIndex).filter(lacking).find(|&piece| {
                 let partial = self.pieces.partial(piece);
-                let owner = partial.and_then(|partial| partial.exclusive).filter(|owner| *owner != peer.id);
+                let owner =
+                    partial.and_then(|partial| partial.exclusive?.peer()).filter(|owner| *owner != peer.id);
                 let owner = owner.and_then(|owner| self.connections.get(&owner));
                 // It failed before and is fetched from one peer alone, so that it names who lied.
                 let reserved = owner.is_some_and(|owner| owner.may_request() && !owner.requests.is_snubbed());
@@ -92,8 +94,9 @@ impl Torrent {
     /// Each block on the wire is asked of as many peers as are counted for it.
     fn wire_difference(&self) -> Option<String> {
         let requests = self.connections.values().flat_map(|peer| peer.requests.iter());
+        let of_webseeds = self.webseeds.underway.values().flat_map(Underway::held);
         let mut requests: Vec<(PieceIndex, BlockIndex)> =
-            requests.map(|entry| (entry.piece, entry.block)).collect();
+            requests.map(|entry| (entry.piece, entry.block)).chain(of_webseeds).collect();
         requests.sort_unstable();
         let alike = requests.chunk_by(|one, other| one == other);
         let asked = alike.map(|alike| (alike[0], u8::try_from(alike.len()).unwrap_or(u8::MAX)));

@@ -60,6 +60,7 @@ impl Torrent {
         if matches!(self.phase, Phase::Running | Phase::DiskTrouble { .. }) {
             self.phase = Phase::Paused;
             self.close_all(now, "paused");
+            self.end_all_fetches(now);
             self.down = RateMeter::default();
             self.up = RateMeter::default();
             self.trackers.stop(now);
@@ -89,6 +90,7 @@ impl Torrent {
         // A record that is being saved was made before the stop: it is not the last one.
         self.storing.mark_dirty(now);
         self.close_all(now, "stopped");
+        self.end_all_fetches(now);
         self.trackers.stop(now);
         self.write_all_partials();
     }

@@ -10,6 +10,7 @@ use super::pieces::{PieceState, Presence};
 use crate::codec::extension::{self, Extension, ExtensionHandshake, MetadataMessage};
 use crate::codec::peer::{BlockRequest, Message};
 use crate::engine::bits::Bits;
+use crate::engine::peers::ban::Sender;
 use crate::engine::peers::connection::{Connection, CountedAs};
 use crate::engine::peers::requests::Asked;
 use crate::limits::{self, BLOCK_BYTES};
@@ -26,6 +27,15 @@ impl Violation {
 }
 
 type Kept = Result<(), Violation>;
+
+/// What became of a block that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It is kept.
+    Taken,
+    /// It was of no use.
+    Wasted,
+}
 
 impl Torrent {
     pub(super) fn messages(&mut self, now: Time, id: ConnectionId, messages: Vec<Message>) {
@@ -173,19 +183,34 @@ impl Torrent {
         self.down.add(now, bytes);
         self.totals.downloaded_bytes += bytes;
         self.totals.session_downloaded_bytes += bytes;
-        if self.pieces.state(piece) != PieceState::Missing {
-            self.totals.wasted_bytes += bytes;
-            return Ok(());
-        }
         let holder = if asked == Asked::Yes { Holder::Counted } else { Holder::NotCounted };
-        let arrival =
-            self.pieces.with_partial(piece, |partial| partial.arrived(index, data, address, holder));
-        match arrival {
-            Arrival::Duplicate => self.totals.wasted_bytes += bytes,
-            Arrival::Taken { other_holders: 0 } => {}
-            Arrival::Taken { other_holders: _ } => self.cancel_elsewhere(now, id, piece, index),
+        let used = self.take_block(now, (piece, index), data, Sender::Peer(address), holder);
+        if used == Use::Wasted {
+            self.totals.wasted_bytes += bytes;
         }
         Ok(())
+    }
+
+    /// Takes a block in, whoever sent it; the others that were asked for it need not send it.
+    pub(super) fn take_block(
+        &mut self,
+        now: Time,
+        (piece, index): (PieceIndex, BlockIndex),
+        data: Bytes,
+        from: Sender,
+        holder: Holder,
+    ) -> Use {
+        if self.pieces.state(piece) != PieceState::Missing {
+            return Use::Wasted;
+        }
+        match self.pieces.with_partial(piece, |partial| partial.arrived(index, data, from, holder)) {
+            Arrival::Duplicate => Use::Wasted,
+            Arrival::Taken { other_holders: 0 } => Use::Taken,
+            Arrival::Taken { other_holders: _ } => {
+                self.cancel_elsewhere(now, piece, index);
+                Use::Taken
+            }
+        }
     }
 
     fn rejected(&mut self, id: ConnectionId, request: BlockRequest) -> Kept {
@@ -285,12 +310,12 @@ impl Torrent {
         Ok(())
     }
 
-    /// A block came: the others that were asked for it need not send it.
-    fn cancel_elsewhere(&mut self, now: Time, from: ConnectionId, piece: PieceIndex, block: BlockIndex) {
+    /// A block came, and whoever sent it is no longer asked for it: neither need be the others.
+    fn cancel_elsewhere(&mut self, now: Time, piece: PieceIndex, block: BlockIndex) {
+        self.webseeds.not_needed(piece, block);
         let asked: Vec<ConnectionId> = self
             .connections
             .values_mut()
-            .filter(|peer| peer.id != from)
             .filter_map(|peer| peer.requests.cancel(piece, block).then_some(peer.id))
             .collect();
         for id in asked {
@@ -301,6 +326,7 @@ impl Torrent {
 
     /// A piece is no longer to be asked for: what is on the wire for it is cancelled.
     pub(super) fn cancel_requests_for(&mut self, now: Time, piece: PieceIndex) {
+        self.take_back_from_webseeds(piece);
         let mut cancelled = Vec::new();
         for peer in self.connections.values_mut() {
             let blocks: Vec<BlockIndex> = peer

@@ -18,6 +18,8 @@ mod start;
 mod storing;
 mod swarm;
 mod view;
+mod webseeding;
+mod webseeds;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use crate::engine::peers::connection::Connection;
 use crate::engine::peers::known::KnownPeers;
 use crate::engine::peers::rate::RateMeter;
 use crate::engine::trackers::Trackers;
+use crate::engine::webseeds::Webseeds;
 use crate::metainfo::Info;
 use crate::units::{ConnectionId, FileIndex, PeerId, Time, TorrentId};
 
@@ -60,6 +63,7 @@ pub struct Torrent {
     bans: Bans,
     choker: Choker,
     trackers: Trackers,
+    webseeds: Webseeds,
     checks: Checks,
     storing: Storing,
     phase: Phase,
@@ -119,6 +123,8 @@ pub enum Reason {
     Reader,
     /// A tracker is due.
     Tracker,
+    /// A webseed may be asked again, or a request of one is to be looked at.
+    Webseed,
     /// A stop has waited long enough.
     StopGrace,
 }
@@ -165,14 +171,15 @@ impl Torrent {
                 // A new limit begins with nothing: what was asked for before it would flow for many seconds.
                 if down_bytes == Some(0) {
                     self.trim_pipelines(now);
+                    self.end_unpaced_fetches(now);
                 }
                 self.allowance.granted(up_bytes, down_bytes);
             }
-            Input::FetchAnswered { .. }
-            | Input::Fetched { .. }
-            | Input::FetchEnded { .. }
-            | Input::Places { .. }
-            | Input::Deadline => {}
+            Input::FetchAnswered { fetch, head } => self.fetch_answered(now, fetch, head),
+            Input::Fetched { fetch, blocks } => self.fetched(now, fetch, blocks),
+            Input::FetchEnded { fetch, result } => self.fetch_ended(now, fetch, result),
+            Input::Places { host, count } => self.places_granted(&host, count),
+            Input::Deadline => {}
         }
     }
 
@@ -186,10 +193,12 @@ impl Torrent {
         if self.phase.transfers() {
             self.call_peers(now);
             self.follow_interest(now);
+            self.share_with_peers(now);
             self.plan_requests(now);
             self.choke_round(now);
             self.serve(now);
         }
+        self.plan_webseeds(now);
         self.pump_checks();
         self.spill_and_save(now);
         self.pump_trackers(now);
@@ -219,6 +228,7 @@ impl Torrent {
             (serves.then_some(self.next_housekeeping_at), Reason::Housekeeping),
             (serves.then(|| self.choker.next_round_at()), Reason::ChokeRound),
             (if serves { self.end_game_at() } else { None }, Reason::EndGame),
+            (self.webseeds.next_deadline(), Reason::Webseed),
         ];
         due.into_iter().filter_map(|(at, reason)| Some((at?, reason))).min_by_key(|(at, _)| *at)
     }
@@ -241,7 +251,7 @@ impl Torrent {
             TorrentCommand::AddTrackers(urls) => {
                 urls.into_iter().for_each(|url| self.trackers.add(&url, now));
             }
-            TorrentCommand::Webseed(_) => {}
+            TorrentCommand::Webseed(action) => self.webseed_command(now, action),
             TorrentCommand::Stop => self.stop(now),
         }
     }
@@ -287,6 +297,15 @@ impl Allowance {
             self.wants_down = true;
         }
         wanted.min(blocks)
+    }
+
+    /// Takes up to so many bytes; asks for more where the limit cuts.
+    fn take_down(&mut self, bytes: u64) -> u64 {
+        let Some(left) = &mut self.down_bytes else { return bytes };
+        let taken = bytes.min(*left);
+        *left -= taken;
+        self.wants_down |= taken < bytes;
+        taken
     }
 
     fn spend_down(&mut self, bytes: u64) {

@@ -1,13 +1,11 @@
 //! The blocks of one piece that is not whole: free, on the wire, in memory, or on disk.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
-use crate::engine::peers::ban::SentBlock;
+use crate::engine::peers::ban::{Sender, SentBlock};
 use crate::limits::BLOCK_BYTES;
 use crate::metainfo::Info;
-use crate::units::{BlockIndex, ConnectionId, PieceIndex};
+use crate::units::{BlockIndex, ConnectionId, PieceIndex, WebseedKey};
 
 /// Where one block is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,13 +15,32 @@ enum Block {
     /// On the wire to this many peers.
     Requested(u8),
     /// Here.
-    Memory { data: Bytes, from: SocketAddr },
+    Memory { data: Bytes, from: Sender },
     /// Here, and being written.
-    Writing { data: Bytes, from: SocketAddr },
+    Writing { data: Bytes, from: Sender },
     /// Written; not verified.
     Disk,
     /// Part of a pad file: zeros, never asked for (BEP 47).
     Pad,
+}
+
+/// Who alone may give the blocks of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Owner {
+    /// A peer.
+    Peer(ConnectionId),
+    /// A webseed.
+    Webseed(WebseedKey),
+}
+
+impl Owner {
+    /// The peer, where it is one.
+    pub(in crate::engine) fn peer(self) -> Option<ConnectionId> {
+        match self {
+            Self::Peer(connection) => Some(connection),
+            Self::Webseed(_) => None,
+        }
+    }
 }
 
 /// The blocks of one piece.
@@ -36,8 +53,8 @@ pub(in crate::engine) struct Partial {
     /// No free block lies before this one.
     free_from: usize,
     memory_bytes: u64,
-    /// The piece failed before: only this peer may give its blocks.
-    pub(in crate::engine) exclusive: Option<ConnectionId>,
+    /// The piece failed before: only this one may give its blocks.
+    pub(in crate::engine) exclusive: Option<Owner>,
 }
 
 /// What an arriving block was.
@@ -109,6 +126,43 @@ impl Partial {
         taken
     }
 
+    /// Marks free blocks that follow each other, from the first free one at or behind `from` on, as on the wire and gives
+    /// them, at most `most`.
+    pub(in crate::engine) fn request_run(&mut self, from: BlockIndex, most: u32) -> Vec<BlockIndex> {
+        let mut taken = Vec::new();
+        for (at, slot) in self.blocks.iter_mut().enumerate().skip(from.at()) {
+            match slot {
+                Block::Free if taken.len() < most as usize => {
+                    *slot = Block::Requested(1);
+                    taken.push(BlockIndex(index32(at)));
+                }
+                Block::Pad => {}
+                _ if taken.is_empty() && *slot != Block::Free => {}
+                _ => break,
+            }
+        }
+        let count = index32(taken.len());
+        self.free -= count;
+        self.requested += count;
+        taken
+    }
+
+    /// Whether a block is free, or part of a pad file.
+    pub(in crate::engine) fn is_free_or_pad(&self, block: BlockIndex) -> bool {
+        matches!(self.blocks.get(block.at()), Some(Block::Free | Block::Pad))
+    }
+
+    /// Marks one block as on the wire where it is free; says whether it was.
+    pub(in crate::engine) fn request_one(&mut self, block: BlockIndex) -> bool {
+        let is_free = self.blocks.get(block.at()) == Some(&Block::Free);
+        if is_free {
+            self.blocks[block.at()] = Block::Requested(1);
+            self.free -= 1;
+            self.requested += 1;
+        }
+        is_free
+    }
+
     /// Blocks on the wire to fewer than `holders_max` peers, fewest holders first (end-game).
     pub(in crate::engine) fn busy(&self, holders_max: u8) -> Vec<BlockIndex> {
         let mut busy: Vec<(u8, u32)> = (0u32..)
@@ -153,7 +207,7 @@ impl Partial {
         &mut self,
         block: BlockIndex,
         data: Bytes,
-        from: SocketAddr,
+        from: Sender,
         asked: Holder,
     ) -> Arrival {
         let Some(slot) = self.blocks.get_mut(block.at()) else { return Arrival::Duplicate };

@@ -5,12 +5,13 @@
 //! The state of send buffers has no say here.
 
 use super::Torrent;
-use super::partial::Partial;
+use super::partial::{Owner, Partial};
 use crate::codec::peer::{BlockRequest, Message};
 use crate::contract::PieceLevel;
 use crate::engine::peers::connection::Connection;
 use crate::engine::peers::requests::Outstanding;
 use crate::engine::picker::Scan;
+use crate::engine::webseeds::source::Webseed;
 use crate::limits::{self, BLOCK_BYTES};
 use crate::units::{BlockIndex, ConnectionId, PieceIndex, Time};
 
@@ -48,7 +49,7 @@ impl Torrent {
             return;
         }
         self.cancel_surplus(now);
-        self.check_unknown();
+        self.check_unknown(now);
         let (version, raised) = (self.pieces.order().version(), self.pieces.order().raised());
         let ready = self.connections.values().filter(|peer| {
             let something_new = peer.starved_at != Some(version);
@@ -68,12 +69,14 @@ impl Torrent {
 
     /// Hashes pieces that may be there and that a peer could be asked for, a bounded number at a time. Pieces known to be
     /// missing do not wait for them.
-    fn check_unknown(&mut self) {
+    fn check_unknown(&mut self, now: Time) {
         let mut room = self.checks.room();
         let Some(unknown) = self.pieces.unknown() else { return };
         let mut found = Vec::new();
-        for peer in self.connections.values().filter(|peer| peer.am_interested && !peer.peer_choking) {
-            let scan = Scan { have: &peer.have, reverse: false };
+        let peers = self.connections.values().filter(|peer| peer.am_interested && !peer.peer_choking);
+        let webseeds = self.webseeds.iter().filter(|webseed| self.webseeds.may_ask(webseed, now));
+        for have in peers.map(|peer| &peer.have).chain(webseeds.map(Webseed::have)) {
+            let scan = Scan { have, reverse: false };
             let new = scan.candidates(unknown, room).into_iter().filter(|piece| !found.contains(piece));
             let new: Vec<PieceIndex> = new.collect();
             room -= new.len().min(room);
@@ -198,7 +201,7 @@ impl Torrent {
         let scan = Scan { have: &peer.have, reverse: peer.requests.is_snubbed() };
         let found = scan.candidates(order, pieces);
         let closed_to_us = |piece: &PieceIndex| {
-            let exclusive = self.pieces.partial(*piece).and_then(|partial| partial.exclusive);
+            let exclusive = self.pieces.partial(*piece).and_then(|partial| partial.exclusive?.peer());
             let owner = exclusive.filter(|owner| *owner != id).and_then(|owner| self.connections.get(&owner));
             owner.is_some_and(|owner| owner.may_request() && !owner.requests.is_snubbed())
         };
@@ -214,7 +217,7 @@ impl Torrent {
     fn request_blocks(&mut self, now: Time, id: ConnectionId, piece: PieceIndex, most: u32) -> u32 {
         let suspect = self.bans.is_suspect(piece);
         let of_another = self.pieces.partial(piece).is_some_and(|partial| {
-            partial.requested() == 0 && partial.exclusive.is_some_and(|owner| owner != id)
+            partial.requested() == 0 && partial.exclusive.is_some_and(|owner| owner != Owner::Peer(id))
         });
         if suspect && of_another {
             // Blocks of two peers would leave it open again who lied.
@@ -222,7 +225,7 @@ impl Torrent {
         }
         let blocks = self.pieces.with_partial(piece, |partial| {
             if suspect {
-                partial.exclusive = Some(id);
+                partial.exclusive = Some(Owner::Peer(id));
             }
             partial.request(most)
         });
@@ -306,5 +309,6 @@ impl Torrent {
             .map(|(piece, _)| piece)
             .collect();
         busy.into_iter().for_each(|piece| self.cancel_requests_for(now, piece));
+        self.end_all_fetches(now);
     }
 }

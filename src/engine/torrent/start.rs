@@ -17,6 +17,7 @@ use crate::engine::peers::choker::Choker;
 use crate::engine::peers::known::KnownPeers;
 use crate::engine::peers::rate::RateMeter;
 use crate::engine::trackers::Trackers;
+use crate::engine::webseeds::{NamedWebseed, Webseeds};
 use crate::metainfo::Info;
 use crate::units::{FileIndex, PeerId, PieceIndex, Time};
 
@@ -27,6 +28,8 @@ pub struct Setup {
     pub info: Arc<Info>,
     /// Tiers of tracker URLs (BEP 12).
     pub trackers: Vec<Vec<String>>,
+    /// Its webseeds.
+    pub webseeds: Vec<NamedWebseed>,
     /// What we call ourselves.
     pub peer_id: PeerId,
     /// The TCP port peers reach us at.
@@ -244,6 +247,7 @@ impl Torrent {
             bans: Bans::new(record.banned.iter().copied(), rng.u64(..)),
             choker: Choker::default(),
             trackers,
+            webseeds: Webseeds::new(&setup.info, &setup.webseeds),
             checks,
             storing: Storing::default(),
             phase,

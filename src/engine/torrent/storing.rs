@@ -9,7 +9,7 @@ use super::partial::Partial;
 use super::pieces::PieceState;
 use crate::contract::EventKind;
 use crate::engine::io::{DiskError, Effect, ResumeRecord};
-use crate::engine::peers::ban::SentBlock;
+use crate::engine::peers::ban::{Sender, SentBlock};
 use crate::limits;
 use crate::units::{PieceIndex, Time};
 
@@ -70,7 +70,7 @@ impl Torrent {
     pub(super) fn piece_stored(&mut self, now: Time, piece: PieceIndex) {
         let sent = self.storing.pieces.remove(&piece).unwrap_or_default();
         let liars = self.bans.piece_passed(piece, &sent);
-        self.send_away_banned(now, &liars, "sent wrong bytes for a piece that another peer gave right");
+        self.blame(now, piece, &liars, "sent wrong bytes for a piece that another gave right");
         self.piece_is_here(now, piece);
         self.notify(EventKind::PieceDone { piece });
         self.storing.mark_dirty(now);
@@ -79,14 +79,14 @@ impl Torrent {
     pub(super) fn piece_mismatch(&mut self, now: Time, piece: PieceIndex) {
         let sent = self.storing.pieces.remove(&piece).unwrap_or_default();
         self.totals.wasted_bytes += sent.iter().map(|block| block.data.len() as u64).sum::<u64>();
-        let contributors: BTreeSet<SocketAddr> = sent.iter().map(|block| block.from).collect();
+        let contributors: BTreeSet<Sender> = sent.iter().map(|block| block.from).collect();
         let contributors = u32::try_from(contributors.len()).unwrap_or(u32::MAX);
         self.notify(EventKind::PieceFailed { piece, contributors });
         self.pieces.forget_blocks(piece);
         self.pieces.set_state(piece, PieceState::Missing);
         let blocks = self.pieces.blocks_to_fetch(piece) as usize;
         let liars = self.bans.piece_failed(piece, &sent, blocks);
-        self.send_away_banned(now, &liars, "gave a whole piece that failed its hash");
+        self.blame(now, piece, &liars, "gave a whole piece that failed its hash");
     }
 
     /// The disk refused: the blocks stay in memory and the piece is stored when it is tried again.

@@ -10,6 +10,7 @@ use crate::codec::extension::{self, Extension, ExtensionHandshake};
 use crate::codec::peer::Message;
 use crate::contract::{Direction, EventKind, PeerSource, Untrusted};
 use crate::engine::io::{Effect, NewConnection};
+use crate::engine::peers::ban::Sender;
 use crate::engine::peers::connection::{Connection, CountedAs};
 use crate::engine::peers::known::{Seeds, Usefulness};
 use crate::engine::peers::requests::Outstanding;
@@ -210,8 +211,16 @@ impl Torrent {
         BLOCK_BYTES.min(self.info.piece_bytes(piece).saturating_sub(block.0 * BLOCK_BYTES))
     }
 
-    pub(super) fn send_away_banned(&mut self, now: Time, banned: &[SocketAddr], reason: &str) {
-        for &address in banned {
+    /// Peers that lied are banned and sent away; a webseed is not asked for that file any more.
+    pub(super) fn blame(&mut self, now: Time, piece: PieceIndex, liars: &[Sender], reason: &str) {
+        for &liar in liars {
+            let address = match liar {
+                Sender::Peer(address) => address,
+                Sender::Webseed(key) => {
+                    self.webseed_lied(now, key, piece);
+                    continue;
+                }
+            };
             self.notify(EventKind::PeerBanned { address, reason: reason.to_owned() });
             let here: Vec<ConnectionId> = self
                 .connections

@@ -107,6 +107,7 @@ impl World {
         Setup {
             info: self.payload.info.clone(),
             trackers: Vec::new(),
+            webseeds: Vec::new(),
             peer_id: PeerId([u8::try_from(node).unwrap(); 20]),
             listen_port: 6881,
             announce_key: 1,
@@ -460,7 +461,7 @@ fn a_pause_closes_connections_and_a_resume_goes_on() {
     world.connect(leecher, seed);
     world.run(Duration::from_secs(1));
     assert_eq!(world.nodes[leecher].blocks_received, 0);
-    let runs = world.nodes[leecher].torrent.piece_runs();
+    let runs = world.nodes[leecher].torrent.piece_runs(world.now);
     assert_eq!(runs.len(), 1);
     assert_eq!(runs.get(0).unwrap().blocked, Some(crate::contract::Blocked::Paused));
     world.command(leecher, TorrentCommand::Resume);

@@ -8,9 +8,10 @@ use super::lifecycle::Phase;
 use super::pieces::{Reach, RunCache};
 use crate::contract::{
     FileRow, LogLine, PeerCounts, PeerRow, PieceCounts, PieceRuns, TorrentDetail, TorrentRow, TorrentState,
-    Untrusted, WebseedCounts,
+    Untrusted,
 };
 use crate::engine::bits::Bits;
+use crate::engine::webseeds::source::Webseed;
 use crate::limits::BLOCK_BYTES;
 use crate::units::{FileIndex, Time};
 
@@ -35,7 +36,7 @@ impl Torrent {
             id: self.id,
             name: self.info.name.clone(),
             state: self.state(),
-            cause: self.cause(),
+            cause: self.cause(now),
             order: self.order,
             done_bytes,
             wanted_bytes,
@@ -51,8 +52,8 @@ impl Torrent {
                 unchoked_us: count(peers.clone().filter(|peer| !peer.peer_choking).count()),
                 known: self.known.count(),
             },
-            webseeds: WebseedCounts::default(),
-            pieces: self.piece_counts(),
+            webseeds: self.webseeds.counts(now),
+            pieces: self.piece_counts(now),
             requests_in_flight: peers.map(|peer| peer.requests.count()).sum(),
             disk_queue_bytes: self.storing.bytes(),
             wasted_bytes: self.totals.wasted_bytes,
@@ -62,32 +63,47 @@ impl Torrent {
     }
 
     /// Counts of pieces by state; nothing is requestable where the whole torrent may request nothing.
-    fn piece_counts(&self) -> PieceCounts {
+    fn piece_counts(&self, now: Time) -> PieceCounts {
         match self.phase.blocked() {
-            None => self.pieces.counts(&self.askable()),
+            None => self.pieces.counts(&self.askable(now)),
             Some(_) => self.pieces.counts(&Bits::empty(self.info.piece_count())),
         }
     }
 
-    /// What some connected peer has that may be asked for it.
-    fn askable(&self) -> Bits {
+    /// What some connected peer or webseed has that may be asked for it.
+    fn askable(&self, now: Time) -> Bits {
         let unchoking = self.connections.values().filter(|peer| !peer.peer_choking);
-        Bits::union_of(self.info.piece_count(), unchoking.map(|peer| &peer.have))
+        let webseeds = self.webseeds.iter().filter(|webseed| self.webseeds.may_ask(webseed, now));
+        let sets = unchoking.map(|peer| &peer.have).chain(webseeds.map(Webseed::have));
+        Bits::union_of(self.info.piece_count(), sets)
+    }
+
+    /// What some connected peer or webseed has.
+    fn held(&self) -> Bits {
+        let webseeds = self.webseeds.iter().filter(|webseed| webseed.is_usable());
+        let sets = self.connections.values().map(|peer| &peer.have).chain(webseeds.map(Webseed::have));
+        Bits::union_of(self.info.piece_count(), sets)
     }
 
     /// Why it is not doing more, in a stable word, or the error's own text.
-    fn cause(&self) -> Option<Untrusted> {
+    fn cause(&self, now: Time) -> Option<Untrusted> {
         let word = match (&self.phase, self.state()) {
             (Phase::DiskTrouble { error, .. }, _) => return Some(error.message.clone()),
-            (Phase::Running, TorrentState::Downloading) => self.download_cause()?,
+            (Phase::Running, TorrentState::Downloading) => self.download_cause(now)?,
             (Phase::Running, TorrentState::Finished) if self.pieces.is_nothing_wanted() => "nothing_wanted",
             (Phase::Running | Phase::Paused | Phase::Stopping { .. } | Phase::Stopped, _) => return None,
         };
         Some(Untrusted::new(word))
     }
 
-    fn download_cause(&self) -> Option<&'static str> {
+    fn download_cause(&self, now: Time) -> Option<&'static str> {
         let mut peers = self.connections.values().peekable();
+        if self.webseeds.underway.values().any(|fetch| !fetch.stalled && fetch.credit != Some(0)) {
+            return None;
+        }
+        if peers.peek().is_none() && !self.webseeds.is_empty() {
+            return self.webseed_cause(now);
+        }
         if peers.peek().is_none() {
             return Some(if self.known.any(|address| !self.bans.is_banned(address)) {
                 "no_peer_reachable"
@@ -118,7 +134,7 @@ impl Torrent {
 
     /// All of it.
     pub fn detail(&mut self, now: Time, row: Arc<TorrentRow>, extras: DetailExtras) -> TorrentDetail {
-        let runs = self.piece_runs();
+        let runs = self.piece_runs(now);
         TorrentDetail {
             row,
             piece_length: self.info.piece_length,
@@ -128,7 +144,7 @@ impl Torrent {
             files: self.file_rows(),
             peers: self.peer_rows(now),
             trackers: self.trackers.rows(now),
-            webseeds: Vec::new(),
+            webseeds: self.webseed_rows(now),
             runs,
             rarest_availability: self.pieces.rarest(),
             log: extras.log,
@@ -155,9 +171,8 @@ impl Torrent {
     }
 
     /// All pieces as runs of equal state; only what changed since the last call is looked at.
-    pub fn piece_runs(&mut self) -> PieceRuns {
-        let all = self.connections.values().map(|peer| &peer.have);
-        let reach = Reach { held: Bits::union_of(self.info.piece_count(), all), askable: self.askable() };
+    pub fn piece_runs(&mut self, now: Time) -> PieceRuns {
+        let reach = Reach { held: self.held(), askable: self.askable(now) };
         self.pieces.runs(&mut self.runs, reach, self.phase.blocked())
     }
 

@@ -43,6 +43,7 @@ impl Lone {
         let setup = Setup {
             info,
             trackers: Vec::new(),
+            webseeds: Vec::new(),
             peer_id: PeerId([1; 20]),
             listen_port: 6881,
             announce_key: 1,

@@ -10,6 +10,7 @@ mod protocol;
 mod scale;
 mod swarm;
 mod trust;
+mod webseeds;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -111,9 +111,9 @@ fn fault_90_what_a_turn_costs_does_not_depend_on_the_number_of_pieces() {
         costs.push(("a file off", lone.visits(|lone| drop(lone.turn(set(Priority::Off))))));
         costs.push(("a file high", lone.visits(|lone| drop(lone.turn(set(Priority::High))))));
         costs.push(("a look at the list", lone.visits(|lone| drop(lone.torrent.row(lone.now, 0)))));
-        lone.torrent.piece_runs();
+        lone.torrent.piece_runs(lone.now);
         lone.turn(block(again, 0));
-        let picture = lone.visits(|lone| drop(lone.torrent.piece_runs()));
+        let picture = lone.visits(|lone| drop(lone.torrent.piece_runs(lone.now)));
         assert!(picture <= u64::from(4 * limits::RUN_PART_PIECES), "a picture after a block: {picture}");
         for number in [3, 2, 1] {
             let closed = Input::Closed { connection: ConnectionId(number), reason: String::new() };

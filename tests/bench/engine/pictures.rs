@@ -54,7 +54,7 @@ fn row(swarm: &mut Swarm) {
 }
 
 fn runs(swarm: &mut Swarm) {
-    std::hint::black_box(swarm.torrent.piece_runs());
+    std::hint::black_box(swarm.torrent.piece_runs(swarm.now));
 }
 
 fn detail(swarm: &mut Swarm) {

@@ -1,0 +1,262 @@
+//! Faults 36 to 44, as far as the engine decides: what servers do is scripted.
+
+use std::time::Duration;
+
+use super::*;
+use crate::contract::{Priority, WebseedAction, WebseedState};
+use crate::engine::io::TorrentCommand;
+use crate::limits;
+use crate::sim::web::{WebFault, WebServer};
+use crate::units::{FileIndex, Time, WebseedKey};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// An engine that has nothing, and these servers as its webseeds.
+fn leecher_with(seed: u64, shape: &Shape, servers: &[WebServer]) -> (World, NodeId) {
+    let mut world = World::new(seed, shape);
+    let webseeds = servers.iter().map(|server| world.add_web_server(server.clone())).collect();
+    let leecher = world.add_engine(EngineOptions { webseeds, ..EngineOptions::leecher() });
+    (world, leecher)
+}
+
+fn webseed(world: &mut World, id: NodeId, number: usize) -> crate::contract::WebseedRow {
+    world.detail(id).webseeds[number].clone()
+}
+
+fn act(world: &mut World, id: NodeId, action: WebseedAction) {
+    world.command(id, TorrentCommand::Webseed(action));
+}
+
+#[test]
+fn fault_36_a_webseed_alone_brings_everything_while_priorities_change() {
+    let shape = Shape::files(&[3_000_000, 40, 0, 2_000_000]);
+    let (mut world, leecher) = leecher_with(36, &shape, &[WebServer::good()]);
+    for second in 0..20u32 {
+        let level = [Priority::Off, Priority::High, Priority::Low, Priority::Normal][second as usize % 4];
+        let file = FileIndex([0, 3][second as usize / 4 % 2]);
+        world.command(leecher, TorrentCommand::SetPriority(vec![(file, level)]));
+        world.pass(Duration::from_millis(200));
+    }
+    world.completes(leecher, seconds(30));
+    let sent = world.web_server(0).sent_bytes;
+    // What is cancelled is under way for a round trip.
+    assert!(sent <= 5_000_040 * 3 / 2, "{sent} bytes were sent");
+    assert_eq!(world.row(leecher).wasted_bytes, 0);
+}
+
+#[test]
+fn fault_36_pieces_far_more_than_one_request_come_in_requests_of_bounded_size() {
+    let fast = WebServer { bps: 50_000_000, ..WebServer::good() };
+    let (mut world, leecher) = leecher_with(36, &Shape::files(&[60_000_000]), &[fast]);
+    world.completes(leecher, seconds(60));
+    let asked = world.web_server(0).asked.len() as u64;
+    assert!((60_000_000 / limits::FETCH_BYTES_MAX..60).contains(&asked), "{asked} requests");
+    assert_eq!(world.web_server(0).sent_bytes, 60_000_000);
+}
+
+#[test]
+fn fault_37_two_webseeds_share_the_work_and_nothing_comes_twice() {
+    let (mut world, leecher) =
+        leecher_with(37, &Shape::files(&[20_000_000]), &[WebServer::good(), WebServer::good()]);
+    world.completes(leecher, seconds(30));
+    let sent = [world.web_server(0).sent_bytes, world.web_server(1).sent_bytes];
+    assert_eq!(sent[0] + sent[1], 20_000_000, "{sent:?}");
+    assert!(sent.iter().all(|sent| *sent > 3_000_000), "{sent:?}");
+}
+
+#[test]
+fn fault_37_overlapping_requests_are_two_holders_of_the_same_blocks() {
+    // The first is so slow that a peer is asked for the same blocks in the end, and it is cancelled then.
+    let slow = WebServer { bps: 20_000, ..WebServer::good() };
+    let (mut world, leecher) = leecher_with(37, &Shape::files(&[2_000_000]), &[slow]);
+    world.pass(seconds(1));
+    let peer = world.add_puppet(Manners::seed());
+    world.introduce(leecher, peer);
+    world.completes(leecher, seconds(20));
+    assert!(world.row(leecher).wasted_bytes <= 20 * u64::from(BLOCK_BYTES), "{:?}", world.row(leecher));
+}
+
+#[test]
+fn fault_38_a_body_that_ends_early_counts_as_far_as_it_came() {
+    let closes = WebServer { fault: WebFault::ClosesAfter(300_000), ..WebServer::good() };
+    let (mut world, leecher) = leecher_with(38, &Shape::files(&[3_000_000]), &[closes]);
+    world.completes(leecher, seconds(120));
+    let sent = world.web_server(0).sent_bytes;
+    assert!(sent <= 3_200_000, "{sent} bytes for 3,000,000");
+    assert!(webseed(&mut world, leecher, 0).last_error.is_some());
+}
+
+#[test]
+fn fault_39_without_one_file_the_others_come_and_the_cause_is_named() {
+    let mut lacking = WebServer::good();
+    lacking.lacking.insert(FileIndex(1));
+    let (mut world, leecher) = leecher_with(39, &Shape::files(&[400_000, 400_000, 400_000]), &[lacking]);
+    world.pass(seconds(20));
+    let detail = world.detail(leecher);
+    let done: Vec<bool> = detail.files.iter().map(|file| file.done_bytes + 32_768 >= file.bytes).collect();
+    assert_eq!(done, [true, false, true]);
+    assert_eq!(detail.webseeds[0].files_lacking, 1);
+    let error = detail.webseeds[0].last_error.clone().unwrap();
+    assert!(error.raw().contains("f1: HTTP status 404"), "{error}");
+    assert_eq!(world.cause(leecher).as_deref(), Some("no_source_for_wanted_pieces"));
+    assert_eq!(world.told(leecher, |event| matches!(event, EventKind::WebseedFailed { .. })), 1);
+    // A peer has it.
+    let peer = world.add_puppet(Manners::seed());
+    world.introduce(leecher, peer);
+    world.completes(leecher, seconds(20));
+}
+
+#[test]
+fn fault_40_a_busy_server_is_left_alone_for_as_long_as_it_asks() {
+    let fault = WebFault::Refuses { status: 503, retry_after_s: Some(120) };
+    let (mut world, leecher) =
+        leecher_with(40, &Shape::files(&[400_000]), &[WebServer { fault, ..WebServer::good() }]);
+    world.pass(seconds(119));
+    let asked = world.web_server(0).asked.len();
+    assert!(asked <= limits::WEBSEED_REQUESTS as usize, "asked {asked} times");
+    let row = webseed(&mut world, leecher, 0);
+    assert_eq!((row.state, row.last_status), (WebseedState::BackingOff, Some(503)));
+    assert!(row.retry_s.is_some_and(|wait| wait <= 2), "{:?}", row.retry_s);
+    assert_eq!(world.cause(leecher).as_deref(), Some("webseeds_backing_off"));
+    assert_eq!(world.row(leecher).webseeds.backing_off, 1);
+    world.web_server(0).fault = WebFault::None;
+    world.completes(leecher, seconds(5));
+}
+
+#[test]
+fn fault_40_instant_errors_make_no_tight_loop() {
+    for fault in [WebFault::Refuses { status: 500, retry_after_s: None }, WebFault::Down] {
+        let server = WebServer { fault, latency: Duration::from_micros(100), ..WebServer::good() };
+        let (mut world, leecher) = leecher_with(40, &Shape::files(&[50_000; 40]), &[server]);
+        world.pass(seconds(60));
+        let asked = world.web_server(0).asked.len();
+        assert!(
+            asked <= 10 * limits::WEBSEED_REQUESTS as usize,
+            "{fault:?}: asked {asked} times in a minute"
+        );
+        assert!(asked >= 3, "{fault:?}: asked {asked} times in a minute");
+        assert!(world.cause(leecher).is_some());
+    }
+}
+
+#[test]
+fn fault_41_an_old_version_of_one_file_is_not_had_and_the_rest_goes_on() {
+    let mut old = WebServer::good();
+    old.stale.insert(FileIndex(1));
+    let (mut world, leecher) = leecher_with(41, &Shape::files(&[400_000, 400_000, 400_000]), &[old.clone()]);
+    world.pass(seconds(20));
+    let row = webseed(&mut world, leecher, 0);
+    assert_eq!((row.state, row.files_lacking), (WebseedState::Idle, 1));
+    assert!(row.wasted_bytes > 0 && row.last_error.unwrap().raw().contains("failed its hash"));
+    let sent = world.web_server(0).sent_bytes;
+    world.pass(seconds(300));
+    assert_eq!(world.web_server(0).sent_bytes, sent, "it is not asked for it again");
+    let peer = world.add_puppet(Manners::seed());
+    world.introduce(leecher, peer);
+    world.completes(leecher, seconds(20));
+    assert_eq!(world.banned(leecher), []);
+
+    // A torrent of one file: there is nothing left on it.
+    old.stale.insert(FileIndex(0));
+    let (mut world, leecher) = leecher_with(41, &Shape::files(&[400_000]), &[old]);
+    world.pass(seconds(20));
+    assert_eq!(webseed(&mut world, leecher, 0).state, WebseedState::Banned);
+    assert_eq!(world.cause(leecher).as_deref(), Some("webseeds_banned"));
+    assert_eq!(world.told(leecher, |event| matches!(event, EventKind::WebseedBanned { .. })), 1);
+}
+
+#[test]
+fn fault_42_what_a_silent_server_holds_goes_to_peers() {
+    let stalls = WebServer { fault: WebFault::StallsAfter(100_000), ..WebServer::good() };
+    let (mut world, leecher) = leecher_with(42, &Shape::files(&[3_000_000]), &[stalls]);
+    world.pass(seconds(1));
+    let peer = world.add_puppet(Manners::seed());
+    world.introduce(leecher, peer);
+    let began = world.now();
+    world.completes(leecher, limits::FETCH_STALL + seconds(5));
+    assert!(world.now().since(began) < seconds(10));
+    world.pass(MOMENT);
+    assert_eq!(webseed(&mut world, leecher, 0).requests, [], "nothing is waited for");
+}
+
+#[test]
+fn fault_44_removed_and_added_while_answers_arrive_it_ends_at_once() {
+    for wait in (0..60).map(|step| Duration::from_millis(1 + step * 5)) {
+        let (mut world, leecher) = leecher_with(44, &Shape::files(&[2_000_000]), &[WebServer::good()]);
+        world.pass(wait);
+        act(&mut world, leecher, WebseedAction::Remove(WebseedKey(0)));
+        assert!(world.detail(leecher).webseeds.is_empty());
+        assert_eq!(world.row(leecher).webseeds.active, 0);
+        world.pass(wait);
+        act(&mut world, leecher, WebseedAction::Add("http://web0.sim/".to_owned()));
+        world.pass(wait);
+        act(&mut world, leecher, WebseedAction::Disable(WebseedKey(1)));
+        assert_eq!(webseed(&mut world, leecher, 0).state, WebseedState::Disabled);
+        let sent = world.web_server(0).asked.len();
+        world.pass(wait);
+        assert_eq!(world.web_server(0).asked.len(), sent, "it is not asked");
+        act(&mut world, leecher, WebseedAction::Enable(WebseedKey(1)));
+        if wait.as_millis() % 2 == 0 {
+            world.completes(leecher, seconds(20));
+        }
+        world.command(leecher, TorrentCommand::Stop);
+        world.reach(seconds(1), "stopped", |world| world.node(leecher).is_stopped());
+        assert!(world.node(leecher).fetches.is_empty());
+    }
+}
+
+#[test]
+fn a_host_is_asked_for_eight_things_at_a_time_and_a_limit_holds() {
+    let slow = WebServer { bps: 50_000, ..WebServer::good() };
+    let mut world = World::new(1, &Shape::files(&[30_000_000]));
+    let url = world.add_web_server(slow);
+    let webseeds = (0..4).map(|folder| format!("{url}{folder}/")).collect();
+    let leecher = world.add_engine(EngineOptions { webseeds, ..EngineOptions::leecher() });
+    world.pass(seconds(3));
+    let under_way = |world: &mut World| {
+        world.detail(leecher).webseeds.iter().map(|row| row.requests.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(under_way(&mut world).iter().sum::<usize>(), limits::HOST_REQUESTS as usize);
+    assert!(world.detail(leecher).webseeds.iter().any(|row| row.waiting_for_host > 0));
+    act(&mut world, leecher, WebseedAction::Limit(WebseedKey(0), 1));
+    (1..4).for_each(|key| act(&mut world, leecher, WebseedAction::Disable(WebseedKey(key))));
+    world.pass(seconds(200));
+    assert_eq!(under_way(&mut world)[0], 1);
+}
+
+#[test]
+fn a_rate_limit_holds_for_webseeds() {
+    let fast = WebServer { bps: 50_000_000, ..WebServer::good() };
+    let (mut world, leecher) = leecher_with(1, &Shape::files(&[6_000_000]), &[fast]);
+    world.set_limits(leecher, Some(crate::units::Rate(500_000)), None);
+    world.pass(seconds(4));
+    let came = world.row(leecher).downloaded_bytes;
+    assert!((1_200_000..2_500_000).contains(&came), "{came} bytes in 4 s");
+    world.set_limits(leecher, None, None);
+    world.completes(leecher, seconds(2));
+}
+
+#[test]
+fn webseeds_and_peers_together_are_faster_and_waste_little() {
+    let shape = Shape::files(&[12_000_000]);
+    let time = |webseed: bool, peer: bool| {
+        let mut world = World::new(1, &shape);
+        world.set_quality(super::super::LinkQuality { rate: 1_000_000, ..super::super::LinkQuality::FAR });
+        let url = world.add_web_server(WebServer { bps: 250_000, ..WebServer::good() });
+        let webseeds = if webseed { vec![url] } else { Vec::new() };
+        let leecher = world.add_engine(EngineOptions { webseeds, ..EngineOptions::leecher() });
+        let puppet = world.add_puppet(Manners::seed());
+        if peer {
+            world.introduce(leecher, puppet);
+        }
+        world.completes(leecher, seconds(60));
+        let wasted = world.row(leecher).wasted_bytes;
+        assert!(wasted * 100 <= 12_000_000, "webseed {webseed} peer {peer}: {wasted} bytes wasted");
+        world.now().since(Time::ZERO).as_secs_f64()
+    };
+    let (webseed, peer, both) = (time(true, false), time(false, true), time(true, true));
+    let sum = 1.0 / (1.0 / webseed + 1.0 / peer);
+    assert!(both <= sum / 0.9, "alone {webseed:.1} s and {peer:.1} s, together {both:.1} s");
+}
