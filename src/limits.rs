@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+mod fetches;
 mod front;
 mod screen;
 mod storage;
 
+pub use fetches::*;
 pub use front::*;
 pub use screen::*;
 pub use storage::*;
