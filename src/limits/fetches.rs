@@ -28,6 +28,9 @@ pub const WEBSEED_RETRY_BODY_BYTES_MAX: usize = 32;
 /// said so by then costs us less as a new connection.
 pub const WEBSEED_TAIL_WAIT: Duration = Duration::from_millis(200);
 
+/// From the end of a body to the next request over its connection: what the HTTP library needs to see that it is free.
+pub const WEBSEED_REUSE_WAIT: Duration = Duration::from_millis(1);
+
 /// Connections to one webseed's host kept open while not in use: as many as it is commonly asked over at a time.
 pub const WEBSEED_IDLE_CONNECTIONS_MAX: usize = 8;
 

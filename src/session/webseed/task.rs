@@ -1,7 +1,6 @@
 //! The task of a fetch: parts in order, bodies in, blocks out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
@@ -219,8 +218,10 @@ fn length_within(bytes: &Bytes, bound: u64) -> usize {
 /// Reads the end of a body whose bytes are all here, so that the connection is free for the next request. One that has
 /// more to say is closed by being dropped.
 async fn finish(mut response: Response) {
-    if response.content_length().is_none() {
-        const WAIT: Duration = limits::WEBSEED_TAIL_WAIT;
-        let _ = tokio::time::timeout(WAIT, response.chunk()).await;
+    if response.content_length().is_none_or(|left| left == 0) {
+        let _ = tokio::time::timeout(limits::WEBSEED_TAIL_WAIT, response.chunk()).await;
+        drop(response);
+        // The library takes the connection back in a task of its own. Whoever asks before that opens another.
+        tokio::time::sleep(limits::WEBSEED_REUSE_WAIT).await;
     }
 }
