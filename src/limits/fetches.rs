@@ -34,5 +34,12 @@ pub const WEBSEED_REUSE_WAIT: Duration = Duration::from_millis(1);
 /// Connections to one webseed's host kept open while not in use: as many as it is commonly asked over at a time.
 pub const WEBSEED_IDLE_CONNECTIONS_MAX: usize = 8;
 
+/// Bytes of one body over HTTP/2 that may come before we read them: 10 MB/s at 100 ms from us, and there are several.
+pub const WEBSEED_STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// The same of all bodies of one connection: those that nobody reads, for want of credit, must not use up what those
+/// need that somebody does. Enough for 32 of them.
+pub const WEBSEED_CONNECTION_WINDOW_BYTES: u32 = 32 * WEBSEED_STREAM_WINDOW_BYTES;
+
 /// Characters quoted of a header that cannot be understood: it may be hundreds of kilobytes long.
 pub const WEBSEED_QUOTE_CHARS_MAX: usize = 80;

@@ -122,3 +122,25 @@ fn is_tls_error(error: &(dyn std::error::Error + 'static)) -> bool {
     let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls_error(inner))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_where_it_must_not_is_told_from_a_network_that_fails() {
+        let resolver = Resolver::made_up(Duration::from_millis(50));
+        let clients = Clients::new(DiscoverySettings::default(), resolver, |builder, _| builder.no_proxy());
+        let ask = async |url: &str| {
+            let url = Url::parse(url).unwrap();
+            let client = clients.client(&url, Allowed::PublicOnly).unwrap();
+            clients.network(&client.get(url).send().await.unwrap_err())
+        };
+        let inside = ask("http://inside.example/").await;
+        assert!(matches!(&inside, HttpError::Blocked(why) if why.starts_with("inside.example")), "{inside}");
+        let hangs = ask("http://hangs.example/").await;
+        assert!(matches!(&hangs, HttpError::Network(why) if why.contains("resolving")), "{hangs}");
+    }
+}

@@ -80,7 +80,11 @@ fn prepared(request: RequestBuilder, ask: &Ask) -> RequestBuilder {
 
 /// Silence is bounded by the fetch itself, which knows when it is we who do not read.
 fn for_webseeds(builder: ClientBuilder, _: &DiscoverySettings) -> ClientBuilder {
-    builder.gzip(false).pool_max_idle_per_host(limits::WEBSEED_IDLE_CONNECTIONS_MAX)
+    builder
+        .gzip(false)
+        .pool_max_idle_per_host(limits::WEBSEED_IDLE_CONNECTIONS_MAX)
+        .http2_initial_stream_window_size(limits::WEBSEED_STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(limits::WEBSEED_CONNECTION_WINDOW_BYTES)
 }
 
 const fn protocol(version: Version) -> &'static str {
