@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+mod fetches;
 mod front;
 mod screen;
 mod storage;
 mod webseeds;
 
+pub use fetches::*;
 pub use front::*;
 pub use screen::*;
 pub use storage::*;

@@ -16,6 +16,7 @@ pub mod remote;
 mod settings;
 mod start;
 pub mod store;
+mod webseed;
 
 pub use handle::{EngineEnds, EventHub, Handle, Request};
 pub use net::BindError;

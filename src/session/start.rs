@@ -16,6 +16,7 @@ use super::net::{self, BindError};
 use super::remote::{self, ServeError};
 use super::settings::{Restore, Settings, Switch};
 use super::store::{StateDirError, StateDirLock, Store, StoreError, StoreHandle};
+use super::webseed::{WebseedBounds, WebseedClient};
 use crate::codec::peer_id;
 use crate::contract::{Event, EventKind};
 use crate::inspect;
@@ -119,6 +120,7 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
         disk: Arc::new(DiskPool::start(DiskPool::default_threads())?),
         store,
         trackers: TrackerClient::new(http.clone()),
+        webseeds: WebseedClient::new(&http, WebseedBounds::default()),
         budget,
         events: ends.events.clone(),
         nudge,

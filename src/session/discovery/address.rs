@@ -21,7 +21,7 @@ enum Place {
 
 /// Which addresses a request may go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Allowed {
+pub(in crate::session) enum Allowed {
     /// All but the forbidden.
     Any,
     /// The same without this machine.

@@ -6,8 +6,10 @@
 //! a torrent by URL.
 
 mod address;
+mod clients;
 mod fetch;
 mod http;
+mod redirect;
 mod resolve;
 mod tracker_client;
 mod tracker_udp;
@@ -16,6 +18,11 @@ mod turns;
 pub use fetch::{FetchError, fetch_torrent};
 pub use http::Http;
 pub use tracker_client::TrackerClient;
+
+pub(in crate::session) use address::Allowed;
+pub(in crate::session) use clients::Clients;
+pub(in crate::session) use http::HttpError;
+pub(in crate::session) use redirect::{Route, follow};
 
 use std::net::IpAddr;
 use std::time::Duration;

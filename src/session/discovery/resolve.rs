@@ -96,6 +96,13 @@ impl reqwest::dns::Resolve for GuardedResolver {
 mod tests {
     use super::*;
 
+    impl Resolver {
+        /// One that knows names of its own.
+        pub(in crate::session::discovery) fn made_up(wait: Duration) -> Self {
+            Self { system: hanging_system, ..Self::new(wait) }
+        }
+    }
+
     /// A system that hangs on one name and knows all others.
     fn hanging_system(
         host: String,
@@ -110,13 +117,9 @@ mod tests {
         })
     }
 
-    fn resolver(wait: Duration) -> Resolver {
-        Resolver { system: hanging_system, ..Resolver::new(wait) }
-    }
-
     #[tokio::test]
     async fn a_name_that_hangs_holds_up_no_other() {
-        let patient = resolver(Duration::from_secs(3600));
+        let patient = Resolver::made_up(Duration::from_secs(3600));
         let mut hanging = Box::pin(patient.lookup("hangs.example", 1, Allowed::Any));
         let other = Box::pin(patient.lookup("t.example", 80, Allowed::Any));
         match futures_util::future::select(&mut hanging, other).await {
@@ -125,14 +128,14 @@ mod tests {
             }
             futures_util::future::Either::Left((hung, _)) => panic!("it did not hang: {hung:?}"),
         }
-        let impatient = resolver(Duration::from_millis(1));
+        let impatient = Resolver::made_up(Duration::from_millis(1));
         let late = impatient.lookup("hangs.example", 1, Allowed::Any).await;
         assert!(matches!(late, Err(ResolveError::TimedOut { .. })), "{late:?}");
     }
 
     #[tokio::test]
     async fn what_a_name_resolves_to_decides_whether_it_is_asked() {
-        let resolver = resolver(Duration::from_secs(3600));
+        let resolver = Resolver::made_up(Duration::from_secs(3600));
         let blocked = resolver.lookup("inside.example", 80, Allowed::PublicOnly).await;
         assert_eq!(blocked, Err(ResolveError::Blocked { host: "inside.example".to_owned() }));
         assert!(resolver.lookup("inside.example", 80, Allowed::Any).await.is_ok());

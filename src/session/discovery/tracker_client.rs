@@ -152,6 +152,8 @@ fn tracker_error(error: HttpError) -> TrackerError {
         HttpError::BadUrl(why) => TrackerError::BadUrl(why),
         HttpError::TimedOut(seconds) => TrackerError::TimedOut(seconds),
         HttpError::TooLarge(_) => TrackerError::Malformed(error.to_string()),
-        HttpError::Blocked(_) | HttpError::Network(_) => TrackerError::Network(error.to_string()),
+        HttpError::Blocked(_) | HttpError::TooManyRedirects(_) | HttpError::Network(_) => {
+            TrackerError::Network(error.to_string())
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What the torrent wants done, done: messages to peers, calls, announces, disk jobs, events.
+//! What the torrent wants done, done: messages to peers, calls, announces, fetches, disk jobs, events.
 
 use bytes::Bytes;
 
@@ -34,11 +34,10 @@ impl Driver {
                 Effect::AnswerRead { reader, result } => self.answer_read(reader, result),
                 Effect::Notify(event) => self.tell(event),
                 Effect::Stopped => self.stopped = true,
-                Effect::Fetch(_)
-                | Effect::FetchCredit { .. }
-                | Effect::EndFetch { .. }
-                | Effect::WantPlaces { .. }
-                | Effect::ReturnPlaces { .. } => {}
+                Effect::Fetch(fetch) => self.outside.fetch(*fetch),
+                Effect::FetchCredit { fetch, bytes } => self.outside.credit(fetch, bytes),
+                Effect::EndFetch { fetch } => self.outside.end_fetch(fetch),
+                Effect::WantPlaces { .. } | Effect::ReturnPlaces { .. } => {}
             }
         }
     }

@@ -29,6 +29,7 @@ use super::disk::{DiskPool, Job, Storage};
 use super::handle::EventHub;
 use super::net::Greeted;
 use super::store::StoreHandle;
+use super::webseed::WebseedClient;
 use crate::contract::{EventKind, OrderChange, TorrentDetail, TorrentRow, Untrusted};
 use crate::engine::budget::Grant;
 use crate::engine::io::{DiskError, Input, ReadError, ReadRequest, ReaderId, TorrentCommand};
@@ -46,7 +47,7 @@ use pictures::Pictures;
 pub(in crate::session) enum ToDriver {
     /// Something happened to the torrent.
     Input(Input),
-    /// A peer said something.
+    /// A peer or a webseed said something.
     Heard(Heard),
     /// A connection is up.
     Greeted(Greeted),
@@ -68,7 +69,7 @@ pub(in crate::session) enum ToDriver {
     Fetch(FetchProgress),
 }
 
-/// What a peer said. While it waits it takes one of that peer's places.
+/// What a peer or a webseed said. While it waits it takes one of the places of whoever said it.
 #[derive(Debug)]
 pub(in crate::session) struct Heard {
     input: Input,
@@ -81,7 +82,7 @@ impl Heard {
     }
 
     /// Takes it; the place is free again.
-    fn input(self) -> Input {
+    pub(in crate::session) fn input(self) -> Input {
         drop(self.place);
         self.input
     }
@@ -105,6 +106,7 @@ pub(in crate::session) struct Shared {
     pub(in crate::session) disk: Arc<DiskPool>,
     pub(in crate::session) store: StoreHandle,
     pub(in crate::session) trackers: TrackerClient,
+    pub(in crate::session) webseeds: WebseedClient,
     pub(in crate::session) budget: inspect::Sender<ToBudget>,
     pub(in crate::session) events: EventHub,
     /// The debug switch.
@@ -314,6 +316,9 @@ impl Driver {
         let kind = input.kind();
         if let Input::Closed { connection, .. } = &input {
             self.outside.close(*connection);
+        }
+        if let Input::FetchEnded { fetch, .. } = &input {
+            self.outside.end_fetch(*fetch);
         }
         self.torrent.handle(now, input);
         kind

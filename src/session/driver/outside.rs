@@ -1,5 +1,5 @@
 //! A torrent's dealings with the outside, whether it has its metadata or not: links to peers, calls, questions to
-//! trackers. What comes back goes into the driver's own inbox.
+//! trackers, fetches from webseeds. What comes back goes into the driver's own inbox.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,10 +8,11 @@ use std::sync::Arc;
 use super::{Shared, ToDriver};
 use crate::codec::peer::Message;
 use crate::codec::tracker::AnnounceRequest;
-use crate::engine::io::{Input, NewConnection, TrackerKey};
+use crate::engine::io::{Fetch, Input, NewConnection, TrackerKey};
 use crate::inspect;
 use crate::session::net::{Caller, Greeted, Link, Outgoing, OutgoingBlock, dial};
-use crate::units::{ConnectionId, TorrentId};
+use crate::session::webseed::{self, FetchHandle};
+use crate::units::{ConnectionId, FetchId, TorrentId};
 
 /// What a driver has outside.
 pub(super) struct Outside {
@@ -22,13 +23,22 @@ pub(super) struct Outside {
     /// Our own inbox, for what answers come back to.
     pub(super) inbox: inspect::Sender<ToDriver>,
     links: BTreeMap<ConnectionId, Link>,
+    fetches: BTreeMap<FetchId, FetchHandle>,
     /// What goes out at the end of the turn: what goes to one peer goes as one batch.
     outgoing: BTreeMap<ConnectionId, Outgoing>,
 }
 
 impl Outside {
     pub(super) fn new(shared: Shared, id: TorrentId, name: String, inbox: inspect::Sender<ToDriver>) -> Self {
-        Self { shared, id, name, inbox, links: BTreeMap::new(), outgoing: BTreeMap::new() }
+        Self {
+            shared,
+            id,
+            name,
+            inbox,
+            links: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+        }
     }
 
     /// Starts the tasks of a connection.
@@ -49,6 +59,7 @@ impl Outside {
     pub(super) fn close_all(&mut self) {
         self.outgoing.clear();
         self.links.clear();
+        self.fetches.clear();
     }
 
     pub(super) fn send(&mut self, connection: ConnectionId, message: Message) {
@@ -100,6 +111,27 @@ impl Outside {
         self.ask(format!("scrape of tracker {} of {}", tracker.0, self.name), async move {
             Input::Scraped { tracker, result: client.scrape(&url, &info_hash).await }
         });
+    }
+
+    /// Starts a request of a webseed.
+    pub(super) fn fetch(&mut self, fetch: Fetch) {
+        let id = fetch.id;
+        let client = self.shared.webseeds.clone();
+        let budget = Arc::clone(self.shared.disk.budget());
+        let handle = webseed::start(client, fetch, &self.name, self.inbox.clone(), budget);
+        self.fetches.insert(id, handle);
+    }
+
+    /// Lets a request of a webseed bring more bytes. One that has ended needs none.
+    pub(super) fn credit(&self, fetch: FetchId, bytes: u64) {
+        if let Some(handle) = self.fetches.get(&fetch) {
+            handle.credit(bytes);
+        }
+    }
+
+    /// Ends a request of a webseed, or forgets one that has ended.
+    pub(super) fn end_fetch(&mut self, fetch: FetchId) {
+        self.fetches.remove(&fetch);
     }
 
     /// Runs what asks the outside as a task of its own; the answer comes back as an input.
