@@ -195,6 +195,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn short_times_are_told_in_their_own_unit() {
+        assert_eq!([0, 999, 1_000, 9_999].map(millis), ["0ms", "999ms", "1.0s", "9.9s"]);
+        assert_eq!([10_000, 725_000, u64::MAX].map(millis), ["10s", "12m05s", ">999d"]);
+    }
+
+    #[test]
     fn dates_follow_the_calendar() {
         for (unix_s, expected) in [
             (0, "1970-01-01 00:00:00 UTC"),

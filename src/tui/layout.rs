@@ -210,6 +210,20 @@ mod tests {
     }
 
     #[test]
+    fn the_webseeds_pane_is_divided_without_gaps_and_a_long_list_leaves_room_for_requests() {
+        for height in 0..60 {
+            for count in [1, 2, 5, 1_000] {
+                let pane = Rect { x: 0, y: 9, width: 80, height };
+                let WebseedsAreas { table, facts, requests } = webseeds(pane, count);
+                assert_eq!(table.height + facts.height + requests.height, height);
+                assert_eq!((table.y, facts.y, requests.y), (9, table.bottom(), facts.bottom()));
+                assert!(height < 2 || table.height >= 2, "{height}");
+                assert!(height < 9 || requests.height >= 4, "{height} {count}");
+            }
+        }
+    }
+
+    #[test]
     fn parts_never_overlap_nor_leave_the_screen() {
         for rows in 0..80 {
             for columns in [0, 1, 29, 30, 80, 200] {

@@ -25,6 +25,17 @@ pub fn context(context: Context) -> &'static str {
 
 /// What an action does where it is bound.
 pub fn action(context: Context, action: Action) -> &'static str {
+    match (context, action) {
+        (Context::Tree, Action::Left) => "close the folder, or go to it",
+        (Context::Tree, Action::Right) => "open the folder, or go in",
+        (Context::Webseeds, Action::Raise) => "more requests to it at a time",
+        (Context::Webseeds, Action::Lower) => "fewer requests to it at a time",
+        (_, action) => anywhere(action),
+    }
+}
+
+/// What an action does in most contexts.
+fn anywhere(action: Action) -> &'static str {
     match action {
         Action::Up => "up",
         Action::Down => "down",
@@ -32,8 +43,6 @@ pub fn action(context: Context, action: Action) -> &'static str {
         Action::PageDown => "page down",
         Action::First => "first row",
         Action::Last => "last row",
-        Action::Left if context == Context::Tree => "close the folder, or go to it",
-        Action::Right if context == Context::Tree => "open the folder, or go in",
         Action::Left => "previous columns",
         Action::Right => "columns that had no room",
         Action::NextPane | Action::PreviousPane => "the other pane: list or detail",
@@ -60,8 +69,6 @@ pub fn action(context: Context, action: Action) -> &'static str {
         Action::Announce => "announce to the trackers now",
         Action::Sequential => "in order, or rarest first",
         Action::FirstLast => "first and last pieces of files first",
-        Action::Raise if context == Context::Webseeds => "more requests to it at a time",
-        Action::Lower if context == Context::Webseeds => "fewer requests to it at a time",
         Action::Raise => "raise the priority",
         Action::Lower => "lower the priority",
         Action::Normal => "normal priority",
