@@ -9,8 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{anyhow, bail};
 use bytes::Bytes;
 
-use super::UsageError;
-use crate::contract::{Untrusted, redact_url};
+use super::urls::{TRACKER_SCHEMES, WEBSEED_SCHEMES, check_urls};
+use crate::contract::Untrusted;
 use crate::metainfo::create::{Options, create};
 use crate::metainfo::parse;
 use crate::tui::format;
@@ -47,8 +47,8 @@ pub fn run(request: CreateRequest, out: &mut dyn Write, notes: &mut dyn Write) -
     if existing == Existing::Keep && std::fs::symlink_metadata(&output).is_ok() {
         bail!(is_there());
     }
-    check_urls("--tracker", &options.trackers, &["http", "https", "udp"])?;
-    check_urls("--webseed", &options.webseeds, &["http", "https"])?;
+    check_urls("--tracker", &options.trackers, TRACKER_SCHEMES)?;
+    check_urls("--webseed", &options.webseeds, WEBSEED_SCHEMES)?;
     options.created_by.get_or_insert_with(|| format!("unchoke/{}", env!("CARGO_PKG_VERSION")));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     options.creation_date = options.creation_date.or(i64::try_from(now).ok());
@@ -96,20 +96,6 @@ pub fn run(request: CreateRequest, out: &mut dyn Write, notes: &mut dyn Write) -
     }
     if let Some(hash) = info.info_hash_v2 {
         writeln!(out, "info-hash v2 {hash}")?;
-    }
-    Ok(())
-}
-
-fn check_urls(option: &str, urls: &[String], schemes: &[&str]) -> anyhow::Result<()> {
-    for url in urls {
-        let known = url::Url::parse(url).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host());
-        if !known {
-            bail!(UsageError(format!(
-                "{option} {}: give a URL that starts with {}",
-                redact_url(url),
-                schemes.join("://, ") + "://"
-            )));
-        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::config::Effective;
 use super::output::complain;
 use super::signals::Signals;
 use super::source;
+use super::urls::{WEBSEED_SCHEMES, check_urls};
 use crate::contract::{
     AddRequest, Answer, Assume, CheckPolicy, Command, Source, StartState, StoreTrust, TorrentRow,
     TorrentState, Untrusted, choose_files, redact_url,
@@ -66,6 +67,7 @@ impl Engine {
 /// What the words and the options ask to add. Nothing is asked of the engine if one of them is no torrent, or if a
 /// `--file` fits nothing; with several torrents it need not fit each of them.
 pub(super) fn add_requests(words: &[String], options: &EngineOptions) -> anyhow::Result<Vec<AddRequest>> {
+    check_urls("--webseed", &options.webseed, WEBSEED_SCHEMES)?;
     let sources: Vec<_> = words.iter().map(|word| source::check(word)).collect::<Result<_, _>>()?;
     let fits = |file: &FileLevel, torrent: &Option<Metainfo>| {
         torrent.as_ref().is_none_or(|torrent| {

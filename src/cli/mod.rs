@@ -19,6 +19,7 @@ pub mod show;
 mod signals;
 mod source;
 mod suggest;
+mod urls;
 mod verify;
 
 use std::process::ExitCode;

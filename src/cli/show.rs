@@ -181,7 +181,7 @@ impl Shown {
                 .try_for_each(|url| fact("tracker", Some(format!("{} (tier {tier})", redact_url(url)))))?;
         }
         self.webseeds.iter().try_for_each(|url| fact("webseed", Some(redact_url(url).shown())))?;
-        let httpseed = |url: &String| Some(format!("{} (BEP 17, not supported)", redact_url(url)));
+        let httpseed = |url: &String| Some(format!("{} (BEP 17)", redact_url(url)));
         self.httpseeds.iter().try_for_each(|url| fact("httpseed", httpseed(url)))?;
         let node = |(host, port): &(String, u16)| Some(format!("{}:{port}", Untrusted::new(host.as_str())));
         self.nodes.iter().try_for_each(|at| fact("DHT node", node(at)))?;

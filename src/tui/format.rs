@@ -82,6 +82,15 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// A length of time that may be below a second, six wide at most: `85ms`, `1.2s`, `12m05s`.
+pub fn millis(millis: u64) -> String {
+    match millis {
+        0..1_000 => format!("{millis}ms"),
+        1_000..10_000 => format!("{}.{}s", millis / 1000, millis % 1000 / 100),
+        10_000.. => duration(millis / 1000),
+    }
+}
+
 /// Time until `left_bytes` are here at `rate`; `None` where nothing moves or nothing is left.
 pub fn eta(left_bytes: u64, rate: Rate) -> Option<Duration> {
     (rate.0 > 0 && left_bytes > 0).then(|| Duration::from_secs(left_bytes.div_ceil(rate.0)))
@@ -184,6 +193,12 @@ pub fn cut_start(text: &str, columns: usize, more: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_times_are_told_in_their_own_unit() {
+        assert_eq!([0, 999, 1_000, 9_999].map(millis), ["0ms", "999ms", "1.0s", "9.9s"]);
+        assert_eq!([10_000, 725_000, u64::MAX].map(millis), ["10s", "12m05s", ">999d"]);
+    }
 
     #[test]
     fn dates_follow_the_calendar() {

@@ -20,6 +20,8 @@ pub enum Context {
     Torrents,
     /// A detail pane.
     Pane,
+    /// The webseeds pane.
+    Webseeds,
     /// A tree of files.
     Tree,
     /// A text field.
@@ -57,6 +59,7 @@ pub enum Action {
     Files,
     Peers,
     Trackers,
+    Webseeds,
     Pieces,
     Log,
     Open,
@@ -104,6 +107,10 @@ pub enum Action {
     StartPaused,
     NextField,
     AddUnread,
+    WebseedAdd,
+    WebseedRemove,
+    WebseedRetry,
+    WebseedToggle,
 }
 
 /// A key of the keyboard.
@@ -158,6 +165,12 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Tree, &[Named(KeyCode::Left), Char('h')], A::Left),
     bind(C::Tree, &[Named(KeyCode::Right), Char('l')], A::Right),
     bind(C::Tree, &[Char('e')], A::FoldAll),
+    bind(C::Webseeds, &[Char('w')], A::WebseedAdd),
+    bind(C::Webseeds, &[Char('R')], A::WebseedRetry),
+    bind(C::Webseeds, &[Char('e')], A::WebseedToggle),
+    bind(C::Webseeds, &[Char('+')], A::Raise),
+    bind(C::Webseeds, &[Char('-')], A::Lower),
+    bind(C::Webseeds, &[Char('X'), Named(KeyCode::Delete)], A::WebseedRemove),
     bind(C::Torrents, &[Named(KeyCode::Left), Char('h')], A::Left),
     bind(C::Torrents, &[Named(KeyCode::Right), Char('l')], A::Right),
     bind(C::Pane, &[Named(KeyCode::Left), Char('h')], A::Left),
@@ -183,6 +196,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Screen, &[Char('1')], A::Files),
     bind(C::Screen, &[Char('2')], A::Peers),
     bind(C::Screen, &[Char('3')], A::Trackers),
+    bind(C::Screen, &[Char('4')], A::Webseeds),
     bind(C::Screen, &[Char('5')], A::Pieces),
     bind(C::Screen, &[Char('8')], A::Log),
     bind(C::Screen, &[Char('[')], A::DownLower),
@@ -283,12 +297,17 @@ mod tests {
 
     #[test]
     fn a_key_has_one_meaning_on_the_screen() {
-        let parts = [Context::Torrents, Context::Tree, Context::Pane];
+        let parts = [
+            vec![Context::Torrents],
+            vec![Context::Tree],
+            vec![Context::Pane],
+            vec![Context::Webseeds, Context::Pane],
+        ];
         let shared = [Context::Screen, Context::Marks, Context::Rows, Context::Anywhere];
         for part in parts {
             let all: Vec<&Binding> = BINDINGS
                 .iter()
-                .filter(|binding| binding.context == part || shared.contains(&binding.context))
+                .filter(|binding| part.contains(&binding.context) || shared.contains(&binding.context))
                 .collect();
             for (at, binding) in all.iter().enumerate() {
                 let again = all[at + 1..]

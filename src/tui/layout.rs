@@ -73,7 +73,7 @@ pub struct PiecesAreas {
 }
 
 /// Columns that the meaning of all cells takes in one row.
-pub(super) const LEGEND_COLUMNS: u16 = 121;
+pub(super) const LEGEND_COLUMNS: u16 = 132;
 
 /// Divides the pieces pane: the map has a quarter of it, or less where there are too few pieces to fill that.
 pub fn pieces(pane: Rect, pieces: u32) -> PiecesAreas {
@@ -96,13 +96,57 @@ pub fn pieces(pane: Rect, pieces: u32) -> PiecesAreas {
 /// Rows at the foot of the trackers pane: URL and message of the selected one in full.
 pub const TRACKER_FOOT_ROWS: u16 = 2;
 
+/// The parts of the webseeds pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebseedsAreas {
+    /// Headings and rows of the webseeds.
+    pub table: Rect,
+    /// The selected one in words.
+    pub facts: Rect,
+    /// Headings and rows of its requests.
+    pub requests: Rect,
+}
+
+/// URL, facts and last error of the selected webseed.
+const WEBSEED_FACTS_ROWS: u16 = 3;
+/// Rows of requests, and their heading, that a long list of webseeds leaves room for.
+const WEBSEED_REQUESTS_ROWS: u16 = 4;
+/// Rows of the pane below which only the list is shown.
+const WEBSEED_PARTS_ROWS_MIN: u16 = 9;
+
+/// Divides the webseeds pane. The list is as long as it must be, so that what is said of the selected one stays in its
+/// place whatever that is, and leaves half of a large pane to its requests.
+pub fn webseeds(pane: Rect, webseeds: usize) -> WebseedsAreas {
+    let wanted = u16::try_from(webseeds).unwrap_or(u16::MAX).saturating_add(1);
+    let rows_max = if pane.height < WEBSEED_PARTS_ROWS_MIN {
+        pane.height
+    } else {
+        pane.height - WEBSEED_FACTS_ROWS - WEBSEED_REQUESTS_ROWS.max(pane.height / 3)
+    };
+    let table = Rect { height: wanted.min(rows_max), ..pane };
+    let below = pane.height - table.height;
+    let facts = Rect { y: table.bottom(), height: below.min(WEBSEED_FACTS_ROWS), ..pane };
+    let requests = Rect { y: facts.bottom(), height: below - facts.height, ..pane };
+    WebseedsAreas { table, facts, requests }
+}
+
+/// What the division of a pane depends on beside its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Pieces of the torrent.
+    pub pieces: u32,
+    /// Its webseeds.
+    pub webseeds: usize,
+}
+
 /// How many rows of its content a pane shows at once.
-pub fn page(tab: Tab, pane: Rect, piece_count: u32) -> usize {
+pub fn page(tab: Tab, pane: Rect, content: Content) -> usize {
     let rows = match tab {
         Tab::Files => pane.height.saturating_sub(1),
         Tab::Peers => pane.height.saturating_sub(2),
         Tab::Trackers => pane.height.saturating_sub(1 + TRACKER_FOOT_ROWS),
-        Tab::Pieces => pieces(pane, piece_count).runs.height.saturating_sub(1),
+        Tab::Webseeds => webseeds(pane, content.webseeds).table.height.saturating_sub(1),
+        Tab::Pieces => pieces(pane, content.pieces).runs.height.saturating_sub(1),
         Tab::Log => pane.height,
     };
     usize::from(rows)
@@ -163,6 +207,20 @@ mod tests {
         assert!(at(80, 24, PaneSize::Closed).list.height >= 14);
         let shared = at(80, 24, PaneSize::Shared);
         assert!(shared.list.height >= 5 && shared.pane.height >= 12, "{shared:?}");
+    }
+
+    #[test]
+    fn the_webseeds_pane_is_divided_without_gaps_and_a_long_list_leaves_room_for_requests() {
+        for height in 0..60 {
+            for count in [1, 2, 5, 1_000] {
+                let pane = Rect { x: 0, y: 9, width: 80, height };
+                let WebseedsAreas { table, facts, requests } = webseeds(pane, count);
+                assert_eq!(table.height + facts.height + requests.height, height);
+                assert_eq!((table.y, facts.y, requests.y), (9, table.bottom(), facts.bottom()));
+                assert!(height < 2 || table.height >= 2, "{height}");
+                assert!(height < 9 || requests.height >= 4, "{height} {count}");
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ratatui::crossterm::event::KeyEvent;
 
 use crate::contract::{Answer, Command, Event, FirstLast, PieceSequence, Refusal, Snapshot};
+use crate::units::{TorrentId, WebseedKey};
 
 /// Something that the model takes notice of.
 #[derive(Clone, Debug)]
@@ -78,6 +79,13 @@ pub enum Purpose {
     Watch,
     /// New limits.
     Limits,
+    /// A new limit on the requests of a webseed.
+    WebseedLimit {
+        /// Of this torrent.
+        torrent: TorrentId,
+        /// Which.
+        key: WebseedKey,
+    },
 }
 
 /// A command that is told when it is done.
@@ -101,4 +109,23 @@ pub enum Done {
     Sequence(PieceSequence),
     /// First and last pieces have another place.
     FirstLast(FirstLast),
+    /// A webseed came, went or is asked in another way.
+    Webseed(WebseedChange),
+}
+
+/// What was done with a webseed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebseedChange {
+    /// It is in the list.
+    Added,
+    /// It is not in the list any more.
+    Removed,
+    /// It is asked again at once.
+    Retried,
+    /// Nothing is asked of it.
+    Disabled,
+    /// It is asked again.
+    Enabled,
+    /// Another number of requests may be under way.
+    Limited,
 }

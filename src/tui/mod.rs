@@ -20,7 +20,7 @@ mod update;
 mod view;
 pub mod widgets;
 
-pub use message::{Done, Effect, Message, Purpose, Size};
+pub use message::{Done, Effect, Message, Purpose, Size, WebseedChange};
 pub use model::Model;
 pub use runtime::{Ask, Asking, Exit, Link, Options, TuiError, run};
 pub use theme::{ColourDepth, Theme, ThemeError, ThemeSource};

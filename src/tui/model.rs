@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use super::dialogs::{Dialog, HelpDialog};
 use super::keymap::Context;
-use super::layout::{self, Areas};
+use super::layout::{self, Areas, Content};
 use super::message::Size;
 use super::torrents::TorrentList;
 use super::widgets::{FileTree, LineInput, Look, Scroll};
 use crate::contract::{Severity, Snapshot, TorrentDetail, TorrentRow};
 use crate::limits;
-use crate::units::{Rate, TorrentId};
+use crate::units::{Rate, TorrentId, WebseedKey};
 
 /// The state of the screen.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub struct Model {
     pub watch: Watch,
     /// Limits that were asked for and are not in a snapshot yet.
     pub limits_asked: Option<LimitsAsked>,
+    /// A limit on a webseed's requests that was asked for and is not in a snapshot yet.
+    pub webseed_limit_asked: Option<WebseedLimitAsked>,
     /// Sources that wait for the add dialog.
     pub sources: VecDeque<String>,
     /// Number of the next add dialog.
@@ -102,6 +104,8 @@ pub enum Tab {
     Peers,
     /// Trackers.
     Trackers,
+    /// Webseeds.
+    Webseeds,
     /// Pieces.
     Pieces,
     /// What happened.
@@ -110,7 +114,8 @@ pub enum Tab {
 
 impl Tab {
     /// All, in the order of their keys.
-    pub const ALL: [Self; 5] = [Self::Files, Self::Peers, Self::Trackers, Self::Pieces, Self::Log];
+    pub const ALL: [Self; 6] =
+        [Self::Files, Self::Peers, Self::Trackers, Self::Webseeds, Self::Pieces, Self::Log];
 }
 
 /// The detail pane.
@@ -163,6 +168,19 @@ pub struct LimitsAsked {
     /// To all peers.
     pub up: Option<Rate>,
     /// Answers that are still to come; the first snapshot after the last of them has the limits.
+    pub waits: usize,
+}
+
+/// A limit on a webseed's requests that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebseedLimitAsked {
+    /// Of this torrent.
+    pub torrent: TorrentId,
+    /// Which webseed.
+    pub key: WebseedKey,
+    /// At most this many requests at a time.
+    pub requests_max: u32,
+    /// Answers that are still to come; the first snapshot after the last of them has the limit.
     pub waits: usize,
 }
 
@@ -240,6 +258,7 @@ impl Model {
             toasts: Toasts::default(),
             watch: Watch::default(),
             limits_asked: None,
+            webseed_limit_asked: None,
             sources: VecDeque::new(),
             dialogs_opened: 0,
             home,
@@ -269,6 +288,7 @@ impl Model {
             Tab::Files => self.pane.files.rows(),
             Tab::Peers => detail.peers.len(),
             Tab::Trackers => detail.trackers.len(),
+            Tab::Webseeds => detail.webseeds.len(),
             Tab::Pieces => detail.runs.len(),
             Tab::Log => detail.log.len(),
         }
@@ -281,8 +301,9 @@ impl Model {
 
     /// Rows of the open tab that are seen at once.
     pub fn pane_page(&self) -> usize {
-        let pieces = self.detail().map_or(0, |detail| detail.row.pieces.total);
-        self.areas().map_or(0, |areas| layout::page(self.pane.tab, areas.pane, pieces))
+        let Some(detail) = self.detail() else { return 0 };
+        let content = Content { pieces: detail.row.pieces.total, webseeds: detail.webseeds.len() };
+        self.areas().map_or(0, |areas| layout::page(self.pane.tab, areas.pane, content))
     }
 
     /// The limits as they are or are about to be.
@@ -307,6 +328,9 @@ impl Model {
                 }
                 (Focus::Pane, Tab::Files) => {
                     vec![Context::Tree, Context::Marks, Context::Screen, Context::Rows, Context::Anywhere]
+                }
+                (Focus::Pane, Tab::Webseeds) => {
+                    vec![Context::Webseeds, Context::Pane, Context::Screen, Context::Rows, Context::Anywhere]
                 }
                 (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => {
                     vec![Context::Pane, Context::Screen, Context::Rows, Context::Anywhere]

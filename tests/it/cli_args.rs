@@ -48,6 +48,14 @@ fn every_call_of_the_contract_is_accepted() {
         "ctl read d43e 3 --offset 7 --length 9",
         "ctl peers d43e",
         "ctl trackers d43e",
+        "ctl webseeds d43e --json",
+        "ctl webseed d43e add http://w/",
+        "ctl webseed d43e remove 0",
+        "ctl webseed d43e retry http://w/",
+        "ctl webseed d43e disable 1 --json",
+        "ctl webseed d43e enable 1",
+        "ctl webseed d43e limit 1 8",
+        "ctl add a --webseed http://w/ --webseed https://v/",
         "ctl recheck d43e",
         "ctl announce d43e",
         "ctl limit",
@@ -87,6 +95,12 @@ fn wrong_usage_is_refused_with_status_two() {
         "ctl",
         "ctl priority d43e high",
         "ctl pause",
+        "ctl webseeds",
+        "ctl webseed d43e",
+        "ctl webseed d43e add",
+        "ctl webseed d43e limit 1",
+        "ctl webseed d43e limit 1 0",
+        "ctl webseed d43e limit 1 many",
         "dump",
         "dump everything",
         "ctl debug maybe",
@@ -155,9 +169,8 @@ fn options_that_ask_for_what_is_not_there_are_told() {
     for line in ["download a --encryption require", "download a --no-tcp"] {
         assert!(matches!(told(line)[..], [Unavailable::Refuse(_)]), "{line}");
     }
-    for line in ["download a --webseed u", "download a --diagnostics 127.0.0.1:1"] {
-        assert!(matches!(told(line)[..], [Unavailable::Warn(_)]), "{line}");
-    }
+    assert!(matches!(told("download a --diagnostics 127.0.0.1:1")[..], [Unavailable::Warn(_)]));
+    assert_eq!(told("download a --webseed http://w/ --no-webseeds"), []);
 }
 
 #[test]

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use unchoke::contract::{
     Answer, Command, DownloadOrder, EngineStatus, FileBytes, FileRow, PeerCounts, PieceCounts, PieceLevel,
     PieceRun, Priority, Refusal, TorrentDetail, TorrentRow, TorrentState, Untrusted, WebseedCounts,
+    WebseedKind, WebseedOrigin, WebseedRequestRow, WebseedRow, WebseedState,
 };
 use unchoke::inspect;
 use unchoke::session::remote::{Server, serve};
 use unchoke::session::{EngineEnds, Handle};
-use unchoke::units::{FileIndex, PieceIndex, Rate, Time, TorrentId};
+use unchoke::units::{FileIndex, PieceIndex, Rate, Time, TorrentId, WebseedKey};
 
 use crate::real::unchoke::run;
 
@@ -152,7 +153,12 @@ fn detail() -> TorrentDetail {
         files: vec![file(0, "t/a.bin"), file(1, "t/b.bin"), file(2, "t/sub/c.nfo")],
         peers: Vec::new(),
         trackers: Vec::new(),
-        webseeds: Vec::new(),
+        webseeds: vec![
+            webseed(0, "https://w.example/a/"),
+            webseed(1, "https://v.example/\u{1b}[2J"),
+            webseed(2, "https://u.example/f?…"),
+            webseed(3, "https://u.example/f?…"),
+        ],
         runs: [PieceRun {
             start: PieceIndex(0),
             length: 4,
@@ -169,6 +175,39 @@ fn detail() -> TorrentDetail {
         .collect(),
         rarest_availability: None,
         log: Vec::new(),
+    }
+}
+
+fn webseed(key: u32, url: &str) -> WebseedRow {
+    WebseedRow {
+        key: WebseedKey(key),
+        url: Untrusted::new(url),
+        kind: WebseedKind::UrlList,
+        origin: WebseedOrigin::Torrent,
+        state: WebseedState::BackingOff,
+        retry_s: Some(12),
+        requests: vec![WebseedRequestRow {
+            first: PieceIndex(1),
+            last: PieceIndex(2),
+            file: Some(FileIndex(1)),
+            bytes: 20,
+            received_bytes: 5,
+            age_ms: 1_500,
+            silent_ms: 70,
+            status: Some(206),
+            stalled: false,
+        }],
+        requests_max: 4,
+        waiting_for_host: 1,
+        down_bps: Rate(2_048),
+        downloaded_bytes: 4_096,
+        wasted_bytes: 7,
+        last_status: Some(503),
+        last_error: Some(Untrusted::new("HTTP 503\u{1b}")),
+        latency_ms: Some(85),
+        protocol: Some("HTTP/1.1".to_owned()),
+        failures: 3,
+        files_lacking: 2,
     }
 }
 
@@ -193,6 +232,77 @@ fn programs_get_the_stable_keys() {
     assert_eq!(runs, expected);
     assert_eq!(engine.json(&format!("peers {}", first())), json!([]));
     assert_eq!(engine.json(&format!("trackers {}", first())), json!([]));
+}
+
+#[test]
+fn programs_get_the_stable_keys_of_webseeds() {
+    let engine = Engine::start();
+    let webseeds = engine.json(&format!("webseeds {}", first()));
+    let request = json!({"first": 1, "last": 2, "file": 1, "bytes": 20, "received_bytes": 5, "age_ms": 1500,
+                         "silent_ms": 70, "status": 206, "stalled": false});
+    let expected = json!({"key": 0, "url": "https://w.example/a/", "kind": "url_list", "origin": "torrent",
+                          "state": "backing_off", "retry_s": 12, "requests": [request], "requests_max": 4,
+                          "waiting_for_host": 1, "down_bps": 2048, "downloaded_bytes": 4096, "wasted_bytes": 7,
+                          "last_status": 503, "last_error": "HTTP 503\u{1b}", "latency_ms": 85,
+                          "protocol": "HTTP/1.1", "failures": 3, "files_lacking": 2});
+    assert_eq!(webseeds[0], expected);
+    let text = String::from_utf8(engine.ctl(&format!("webseeds {}", first())).stdout).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].starts_with("KEY  STATE") && lines.len() == 5, "{text}");
+    let expected =
+        "0    again in 12s  1/4 +1    2.00 KiB/s  4.00 KiB  7 B     503     85ms     https://w.example/a/";
+    assert!(lines[1].starts_with(expected) && lines[1].ends_with("HTTP 503␛"), "{text}");
+    assert!(lines[2].contains("https://v.example/␛[2J") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn a_webseed_is_named_by_its_number_or_its_url() {
+    let mut engine = Engine::start();
+    for (words, action) in [
+        ("add http://new.example/", json!({"add": "http://new.example/"})),
+        ("remove 1", json!({"remove": 1})),
+        ("retry https://w.example/a/", json!({"retry": 0})),
+        ("disable 2", json!({"disable": 2})),
+        ("enable 2", json!({"enable": 2})),
+        ("limit https://w.example/a/ 8", json!({"limit": [0, 8]})),
+    ] {
+        let id = first();
+        assert_eq!(engine.json(&format!("webseed {id} {words}")), json!({"id": id}), "{words}");
+        assert_eq!(engine.told(), json!({"webseed": {"torrent": id, "action": action}}), "{words}");
+    }
+    let output = engine.ctl(&format!("webseed {} disable 0", first()));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(told, "a␛[2Jb: Webseed disabled: nothing is asked of it.\n");
+}
+
+#[test]
+fn a_webseed_that_is_not_meant_is_left_alone() {
+    let mut engine = Engine::start();
+    let refused = |words: &str| engine.refusal(&format!("webseed {} {words}", first()));
+    assert!(refused("remove 9").contains("no webseed has the number 9: `unchoke ctl webseeds`"));
+    assert!(refused("retry http://x.example/").contains("no webseed has the URL 'http://x.example/'"));
+    // With their secrets they may be two; shown they are one.
+    assert!(refused("disable https://u.example/f?key=7").contains("2 webseeds are shown as"));
+    for (words, named) in [
+        (format!("webseed {} add ftp://w.example/", first()), "webseed add ftp://w.example/: give a URL"),
+        ("add a.torrent --webseed w.example".to_owned(), "--webseed w.example: give a URL"),
+    ] {
+        let output = engine.ctl(&words);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && error.contains(named), "{words}: {error}");
+    }
+    engine.json(&format!("webseed {} retry 3", first()));
+    let expected = json!({"webseed": {"torrent": first(), "action": {"retry": 3}}});
+    assert_eq!(engine.told(), expected, "the ones before it reached nobody");
+}
+
+#[test]
+fn a_torrent_is_added_with_further_webseeds() {
+    let mut engine = Engine::start();
+    let magnet = format!("magnet:?xt=urn:btih:{}", "ab".repeat(20));
+    engine.ctl(&format!("add {magnet} --webseed http://w.example/ --webseed https://v.example/"));
+    let told = engine.told();
+    assert_eq!(told["add"]["webseeds"], json!(["http://w.example/", "https://v.example/"]));
 }
 
 #[test]

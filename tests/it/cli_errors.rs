@@ -321,3 +321,19 @@ fn a_full_disk_is_said_and_ends_by_the_timeout() {
         ["no space", "space left", "disk_full", "disk-full", "disk full", "out_of_space", "out-of-space"];
     assert!(cause.iter().any(|words| said.contains(words)), "the full disk is named: {said}");
 }
+
+#[test]
+fn a_webseed_that_could_never_be_asked_is_refused_before_anything_is_done() {
+    let call = Call::new();
+    let torrent = call.torrent(&[]);
+    let dir = call.path("dir").to_string_lossy().into_owned();
+    let output = run(
+        &call.path("home"),
+        &["download", &torrent, "--dir", &dir, "--webseed", "ftp://w.example/"],
+        FAIL_MAX,
+    );
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("--webseed ftp://w.example/: give a URL that starts with http://, https://"));
+    assert!(!call.path("dir").exists());
+}

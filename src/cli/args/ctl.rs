@@ -92,6 +92,14 @@ pub enum CtlCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// The webseeds of a torrent
+    Webseeds {
+        /// Which torrent
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Add or remove a webseed of a torrent, or change how it is asked
+    Webseed(WebseedArgs),
     /// Hash everything on disk again
     Recheck {
         /// Which torrents
@@ -138,6 +146,65 @@ pub struct AddArgs {
     /// A further tracker; repeatable
     #[arg(long, value_name = "URL")]
     pub tracker: Vec<String>,
+    /// A further webseed (BEP 19); repeatable
+    #[arg(long, value_name = "URL")]
+    pub webseed: Vec<String>,
+}
+
+/// `unchoke ctl webseed`.
+#[derive(Debug, Args)]
+#[command(after_help = "A KEY is a number as `ctl webseeds` prints it, or the URL of one webseed.")]
+pub struct WebseedArgs {
+    /// Which torrent
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: WebseedCommand,
+}
+
+/// What to do with a webseed.
+#[derive(Debug, Subcommand)]
+pub enum WebseedCommand {
+    /// Add one (BEP 19); one that is there already is asked again at once
+    Add {
+        /// Its URL, http or https
+        #[arg(value_name = "URL")]
+        url: String,
+    },
+    /// Take one away
+    Remove {
+        /// Which webseed
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Forget what failed, and ask again at once
+    Retry {
+        /// Which webseed
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Ask nothing of one until it is enabled
+    Disable {
+        /// Which webseed
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Ask one again that was disabled
+    Enable {
+        /// Which webseed
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Set how many requests to one are under way at a time
+    Limit {
+        /// Which webseed
+        #[arg(value_name = "KEY")]
+        key: String,
+        /// At most this many
+        #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        requests: u32,
+    },
 }
 
 /// `unchoke ctl order`.

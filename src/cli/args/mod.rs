@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OrderArgs, ReadArgs};
+pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OrderArgs, ReadArgs, WebseedArgs, WebseedCommand};
 pub use dump::{DumpArgs, DumpWhat};
 pub use values::{
     FileLevel, Limit, OnOff, OrderOptions, duration_s, file_level, piece_length, priority_changes, rate_limit,
@@ -213,7 +213,7 @@ pub struct EngineOptions {
     /// A further tracker of each SRC; repeatable
     #[arg(long, value_name = "URL")]
     pub tracker: Vec<String>,
-    /// A webseed of each SRC (there are no webseeds yet: a warning is all it gives)
+    /// A further webseed of each SRC (BEP 19), http or https; repeatable
     #[arg(long, value_name = "URL")]
     pub webseed: Vec<String>,
     /// How much files are wanted: path or pattern, and off, low, normal or high; repeatable, later wins
@@ -261,7 +261,7 @@ pub struct EngineOptions {
     /// No TCP (refused: there is no other way to a peer yet)
     #[arg(long)]
     pub no_tcp: bool,
-    /// No webseeds (there are none yet)
+    /// Ask no webseeds
     #[arg(long)]
     pub no_webseeds: bool,
     /// Serve diagnostics over HTTP here (not built yet: a warning is all it gives)
@@ -295,9 +295,6 @@ impl EngineOptions {
             found.push(Unavailable::Refuse(
                 "--no-tcp: TCP is the only way to a peer until uTP is built; leave the option out",
             ));
-        }
-        if !self.webseed.is_empty() {
-            found.push(Unavailable::Warn("--webseed: webseeds are not built yet; going on with peers only"));
         }
         if self.diagnostics.is_some() {
             found.push(Unavailable::Warn("--diagnostics: not built yet; nothing is served there"));

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 
-use crate::contract::{FileChoice, FileRow, Priority, PriorityChange, TorrentRow, choose_files};
-use crate::units::FileIndex;
+use crate::contract::{
+    FileChoice, FileRow, Priority, PriorityChange, TorrentRow, Untrusted, WebseedRow, choose_files,
+    redact_url,
+};
+use crate::units::{FileIndex, WebseedKey};
 
 /// The one torrent whose info-hash begins with `id`.
 pub(super) fn torrent<'a>(id: &str, rows: &'a [Arc<TorrentRow>]) -> anyhow::Result<&'a Arc<TorrentRow>> {
@@ -64,6 +67,27 @@ pub(super) fn file<'a>(word: &str, files: &'a [FileRow]) -> anyhow::Result<&'a F
     }
 }
 
+/// The one webseed that a word means: by its number, else by its URL, with its secrets or as it is shown.
+pub(super) fn webseed(word: &str, rows: &[WebseedRow]) -> anyhow::Result<WebseedKey> {
+    let shown = Untrusted::new(word);
+    let all = "`unchoke ctl webseeds` shows them all";
+    if let Ok(number) = word.parse() {
+        let key = WebseedKey(number);
+        let is_there = rows.iter().any(|row| row.key == key);
+        return if is_there { Ok(key) } else { Err(anyhow!("no webseed has the number {number}: {all}")) };
+    }
+    let redacted = redact_url(word);
+    let fits = |row: &&WebseedRow| row.url.shown() == word || row.url == redacted;
+    let mut fitting = rows.iter().filter(fits);
+    match (fitting.next(), fitting.count()) {
+        (Some(row), 0) => Ok(row.key),
+        (Some(_), more) => {
+            bail!("{} webseeds are shown as '{redacted}': give the number of one; {all}", more + 1)
+        }
+        (None, _) => bail!("no webseed has the URL '{shown}': {all}"),
+    }
+}
+
 /// The files that a word means, at least one.
 fn fitting<'a>(word: &str, files: &'a [FileRow]) -> anyhow::Result<Vec<&'a FileRow>> {
     let paths = files.iter().map(|file| file.path.raw());
@@ -85,7 +109,6 @@ fn fitting<'a>(word: &str, files: &'a [FileRow]) -> anyhow::Result<Vec<&'a FileR
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Untrusted;
 
     fn words(line: &str) -> Vec<String> {
         line.split_whitespace().map(str::to_owned).collect()

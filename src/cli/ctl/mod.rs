@@ -6,6 +6,7 @@
 mod choice;
 mod read;
 mod table;
+mod webseeds;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,11 +14,14 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::args::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OnOff, OrderArgs, priority_changes};
+use super::args::{
+    AddArgs, CtlArgs, CtlCommand, LimitArgs, OnOff, OrderArgs, WebseedArgs, WebseedCommand, priority_changes,
+};
 use super::output::Output;
 use super::row::StatusLine;
 use super::source;
-use super::{Exit, unexpected};
+use super::urls::{WEBSEED_SCHEMES, check_urls};
+use super::{Exit, UsageError, unexpected};
 use crate::contract::{
     AddRequest, Answer, Command, EngineStatus, FileRow, FirstLast, OrderChange, PieceSequence, Priority,
     RemoveData, Source, StartState, TorrentDetail, TorrentRow, Untrusted, redact_url,
@@ -37,6 +41,7 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
     if let CtlCommand::Read(_) = &arguments.command {
         read::check(format, output.is_terminal())?;
     }
+    check_webseeds(&arguments.command)?;
     let client = Client::connect(state_dir).await?;
     let mut call = Call { client, output, format };
     match &arguments.command {
@@ -64,6 +69,11 @@ pub(super) async fn run(arguments: &CtlArgs, state_dir: &Path) -> anyhow::Result
             let detail = call.detail(id).await?;
             call.print(&detail.trackers, || table::trackers(&detail.trackers))?;
         }
+        CtlCommand::Webseeds { id } => {
+            let detail = call.detail(id).await?;
+            call.print(&detail.webseeds, || table::webseeds(&detail.webseeds))?;
+        }
+        CtlCommand::Webseed(wanted) => call.webseed(wanted).await?,
         CtlCommand::Recheck { ids } => call.each(ids, Done::Verifying, Command::Recheck).await?,
         CtlCommand::Announce { ids } => call.each(ids, Done::Announced, Command::Announce).await?,
         CtlCommand::Limit(limits) => call.limit(limits).await?,
@@ -160,7 +170,7 @@ impl Call {
                 order: add.order.change(),
                 peers: add.peer.clone(),
                 trackers: add.tracker.clone(),
-                webseeds: Vec::new(),
+                webseeds: add.webseed.clone(),
             };
             let name = redact_url(text);
             let answer = self.client.request(Command::Add(Box::new(request))).await;
@@ -325,6 +335,17 @@ impl Call {
             Format::Table => table().lines().try_for_each(|line| self.output.line(line))?,
         }
         Ok(())
+    }
+}
+
+/// Refuses a webseed that could never be asked, whether an engine runs or not.
+fn check_webseeds(command: &CtlCommand) -> Result<(), UsageError> {
+    match command {
+        CtlCommand::Add(add) => check_urls("--webseed", &add.webseed, WEBSEED_SCHEMES),
+        CtlCommand::Webseed(WebseedArgs { action: WebseedCommand::Add { url }, .. }) => {
+            check_urls("webseed add", std::slice::from_ref(url), WEBSEED_SCHEMES)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::contract::{
     Direction, DownloadOrder, FileRow, FirstLast, PeerRow, PieceRuns, PieceSequence, TorrentRow, TrackerRow,
+    Untrusted, WebseedRow,
 };
 use crate::tui::{format, text};
 use crate::units::Rate;
@@ -124,6 +125,25 @@ pub(super) fn trackers(rows: &[TrackerRow]) -> Table {
     }))
 }
 
+pub(super) fn webseeds(rows: &[WebseedRow]) -> Table {
+    let head =
+        ["KEY", "STATE", "REQUESTS", "DOWN", "RECEIVED", "WASTED", "STATUS", "LATENCY", "URL", "LAST ERROR"];
+    Table::new(&head).rows(rows.iter().map(|row| {
+        vec![
+            row.key.0.to_string(),
+            text::webseed_state(row),
+            text::webseed_requests(row),
+            format::rate(row.down_bps),
+            format::bytes(row.downloaded_bytes),
+            format::bytes(row.wasted_bytes),
+            row.last_status.map(|status| status.to_string()).unwrap_or_default(),
+            row.latency_ms.map(|millis| format::millis(millis.into())).unwrap_or_default(),
+            row.url.shown(),
+            row.last_error.as_ref().map(Untrusted::shown).unwrap_or_default(),
+        ]
+    }))
+}
+
 pub(super) fn order(order: DownloadOrder) -> Table {
     let DownloadOrder { sequence, first_last } = order;
     let sequential = match sequence {
@@ -151,7 +171,7 @@ pub(super) fn limits(down: Option<Rate>, up: Option<Rate>) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Blocked, PieceLevel, PieceRun, Priority, Untrusted};
+    use crate::contract::{Blocked, PieceLevel, PieceRun, Priority};
     use crate::units::{FileIndex, PieceIndex};
 
     #[test]

@@ -175,7 +175,9 @@ impl Report {
 fn shown(outside: Outside<'_>) -> String {
     match outside {
         Outside::Peer(address) => address.to_string(),
-        Outside::Tracker(text) | Outside::Named(text) | Outside::Open(text) => text.shown(),
+        Outside::Tracker(text) | Outside::Webseed(text) | Outside::Named(text) | Outside::Open(text) => {
+            text.shown()
+        }
     }
 }
 

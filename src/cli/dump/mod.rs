@@ -61,7 +61,9 @@ fn lines(dump: &Dump) -> Vec<String> {
     for stuck in &dump.stuck {
         let said = text::stuck(stuck, |outside| match outside {
             Outside::Peer(address) => address.to_string(),
-            Outside::Tracker(text) | Outside::Named(text) | Outside::Open(text) => text.shown(),
+            Outside::Tracker(text) | Outside::Webseed(text) | Outside::Named(text) | Outside::Open(text) => {
+                text.shown()
+            }
         });
         lines.push(format!("  {said}"));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{body, frame};
+use super::{body, draw_field, frame};
 use crate::contract::{
     AddRequest, FileChoice, OrderChange, Priority, PriorityChange, Source, StartState, TorrentPreview,
 };
@@ -14,8 +14,8 @@ use crate::tui::model::Model;
 use crate::tui::panels;
 use crate::tui::text::hints;
 use crate::tui::theme::Role;
-use crate::tui::widgets::{FileTree, Leaf, LineInput, Look, Span};
-use crate::tui::{format, layout, text};
+use crate::tui::widgets::{FileTree, Leaf, LineInput, Span};
+use crate::tui::{layout, text};
 
 /// A torrent on its way into the list.
 #[derive(Debug)]
@@ -228,16 +228,4 @@ fn draw_choice(model: &Model, choice: &AddChoice, buffer: &mut Buffer) -> Option
     };
     look.line(buffer, row(2), &[Span::new(hints::line(keys), Role::Quiet)]);
     (choice.field == AddField::Folder).then_some(cursor)
-}
-
-/// Draws a text field; where its cursor is.
-fn draw_field(look: &Look, buffer: &mut Buffer, area: Rect, input: &LineInput) -> Position {
-    look.clear(buffer, area, Role::Bar);
-    let (shown, at) = input.window(usize::from(area.width));
-    look.line(
-        buffer,
-        area,
-        &[Span::new(look.plain(format::cut(&shown, usize::from(area.width), "")), Role::Bar)],
-    );
-    Position { x: area.x + u16::try_from(at).unwrap_or(0).min(area.width.saturating_sub(1)), y: area.y }
 }

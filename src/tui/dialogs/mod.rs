@@ -6,6 +6,7 @@ mod add;
 mod help;
 mod question;
 mod sort;
+mod webseed;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -13,11 +14,13 @@ use ratatui::layout::{Position, Rect};
 pub use add::{AddChoice, AddDialog, AddField, AddStep, in_home, plain_request};
 pub use help::{HelpDialog, draw as draw_help, lines as help_lines};
 pub use question::RemoveDialog;
+pub use webseed::{RemoveWebseedDialog, WebseedDialog};
 
+use super::format;
 use super::keymap::Context;
 use super::model::Model;
 use super::theme::Role;
-use super::widgets::{Look, Scroll, Span};
+use super::widgets::{LineInput, Look, Scroll, Span};
 
 /// The dialog that is open.
 #[derive(Debug)]
@@ -33,6 +36,10 @@ pub enum Dialog {
     },
     /// What to sort by.
     Sort(Scroll),
+    /// The URL of a webseed.
+    Webseed(WebseedDialog),
+    /// Whether to remove a webseed.
+    RemoveWebseed(RemoveWebseedDialog),
 }
 
 impl Dialog {
@@ -55,7 +62,8 @@ impl Dialog {
                 },
             },
             Self::Remove(remove) => vec![remove.context(), Context::Anywhere],
-            Self::Quit { .. } => vec![Context::Question, Context::Anywhere],
+            Self::Webseed(_) => vec![Context::Text, Context::Anywhere],
+            Self::Quit { .. } | Self::RemoveWebseed(_) => vec![Context::Question, Context::Anywhere],
             Self::Sort(_) => vec![Context::SortMenu, Context::Rows, Context::Anywhere],
         }
     }
@@ -75,6 +83,11 @@ pub fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
         }
         Dialog::Sort(scroll) => {
             sort::draw(model, scroll, buffer);
+            None
+        }
+        Dialog::Webseed(dialog) => Some(webseed::draw_add(model, dialog, buffer)),
+        Dialog::RemoveWebseed(dialog) => {
+            webseed::draw_remove(model, dialog, buffer);
             None
         }
     }
@@ -118,4 +131,16 @@ fn body(look: &Look, buffer: &mut Buffer, area: Rect, lines: &[Vec<Span>]) {
     for (row, line) in inner.rows().zip(lines) {
         look.line(buffer, row, line);
     }
+}
+
+/// Draws a text field; where its cursor is.
+fn draw_field(look: &Look, buffer: &mut Buffer, area: Rect, input: &LineInput) -> Position {
+    look.clear(buffer, area, Role::Bar);
+    let (shown, at) = input.window(usize::from(area.width));
+    look.line(
+        buffer,
+        area,
+        &[Span::new(look.plain(format::cut(&shown, usize::from(area.width), "")), Role::Bar)],
+    );
+    Position { x: area.x + u16::try_from(at).unwrap_or(0).min(area.width.saturating_sub(1)), y: area.y }
 }

@@ -49,7 +49,7 @@ pub(super) fn draw(model: &Model, detail: &TorrentDetail, buffer: &mut Buffer, a
     });
 }
 
-/// What stands for peers and trackers while names are hidden: their rows in their panes. Peers that are gone come after
+/// What stands for peers, trackers and webseeds while names are hidden: their rows in their panes. Peers that are gone come after
 /// those that are there.
 struct Numbers<'a> {
     detail: &'a TorrentDetail,
@@ -75,6 +75,7 @@ impl<'a> Numbers<'a> {
                 here.or_else(|| gone().map(|at| at + self.detail.peers.len()))
             }
             Outside::Tracker(url) => self.detail.trackers.iter().position(|tracker| tracker.url == *url),
+            Outside::Webseed(url) => self.detail.webseeds.iter().position(|webseed| webseed.url == *url),
             Outside::Named(_) | Outside::Open(_) => None,
         };
         at.map(|at| at + 1)

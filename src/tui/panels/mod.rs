@@ -9,6 +9,7 @@ mod pieces;
 mod status;
 mod torrents;
 mod trackers;
+mod webseeds;
 
 use std::ops::Range;
 
@@ -40,12 +41,13 @@ pub(super) fn pane(model: &Model, buffer: &mut Buffer, area: Rect) {
         Tab::Files => files::draw(model, buffer, area),
         Tab::Peers => peers::draw(model, detail, buffer, area),
         Tab::Trackers => trackers::draw(model, detail, buffer, area),
+        Tab::Webseeds => webseeds::draw(model, detail, buffer, area),
         Tab::Pieces => pieces::draw(model, detail, &selected.pieces, buffer, area),
         Tab::Log => log::draw(model, detail, buffer, area),
     }
 }
 
-/// A filter has this much room beside the names of the tabs.
+/// A filter has at most this much room beside the names of the tabs.
 const FILTER_COLUMNS: usize = 16;
 
 /// The names of the tabs, the open one marked, the filter, and how far its cursor is.
@@ -67,19 +69,21 @@ pub(super) fn tabs(model: &Model, buffer: &mut Buffer, area: Rect) {
     let rows = model.pane_rows();
     let at = match model.pane.tab {
         Tab::Files => model.pane.files.cursor(),
-        Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log => model.pane.rows.at(),
+        Tab::Peers | Tab::Trackers | Tab::Webseeds | Tab::Pieces | Tab::Log => model.pane.rows.at(),
     };
     let used: usize = spans.iter().map(Span::width).sum();
+    let room = usize::from(area.width).saturating_sub(used);
+    let cursor = if rows > 0 { format!("{}/{rows} ", at + 1) } else { String::new() };
     let mut place = Vec::new();
     if model.pane.tab == Tab::Files && !model.pane.files.filter().is_empty() {
         let filter = look.plain(model.pane.files.filter().to_owned());
-        let filter = super::format::cut(&filter, FILTER_COLUMNS, look.more());
-        place.push(Span::new(format!("{}{filter}  ", text::FILTER), Role::Mark));
+        let spaces = 2;
+        let beside = text::FILTER.len() + spaces + cursor.len() + 1;
+        let filter =
+            super::format::cut(&filter, room.saturating_sub(beside).min(FILTER_COLUMNS), look.more());
+        place.push(Span::new(format!("{}{filter}{}", text::FILTER, " ".repeat(spaces)), Role::Mark));
     }
-    if rows > 0 {
-        place.push(Span::new(format!("{}/{rows} ", at + 1), Role::Bar));
-    }
-    let room = usize::from(area.width).saturating_sub(used);
+    place.push(Span::new(cursor, Role::Bar));
     let columns: usize = place.iter().map(Span::width).sum();
     if columns < room {
         let columns = u16::try_from(columns).unwrap_or(0);

@@ -3,11 +3,13 @@
 //! A cell of the map shows the most telling state of the pieces it stands for, so a single missing piece among ten
 //! thousand is still seen. Every state has a glyph of its own: the map reads without colour.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{pane_role, quiet, rows, say, split_heading};
-use crate::contract::{Blocked, PieceCounts, PieceLevel, PieceRun, PieceRuns, TorrentDetail};
+use super::{count, pane_role, quiet, rows, say, split_heading};
+use crate::contract::{Blocked, PieceCounts, PieceLevel, PieceRun, PieceRuns, TorrentDetail, WebseedRow};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::text::{self, heading};
@@ -28,14 +30,16 @@ pub(super) enum MapCell {
     Checking,
     Partial,
     Requested,
+    Webseed,
     NoSource,
 }
 
 impl MapCell {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Have,
         Self::Partial,
         Self::Requested,
+        Self::Webseed,
         Self::Checking,
         Self::Unknown,
         Self::Urgent,
@@ -66,11 +70,18 @@ impl MapCell {
         }
     }
 
+    /// What a piece of the run shows that a webseed was asked for.
+    fn of_webseed(run: &PieceRun) -> Self {
+        // A request may go across pieces that came meanwhile.
+        if run.have || run.checking { Self::of(run) } else { Self::Webseed }
+    }
+
     fn glyph(self, look: &Look) -> &'static str {
         match self {
             Self::Have => look.glyph("█", "#"),
             Self::Partial => look.glyph("▄", "+"),
             Self::Requested => ">",
+            Self::Webseed => "w",
             Self::Checking => "c",
             Self::Unknown => "?",
             Self::Urgent => "!",
@@ -87,6 +98,7 @@ impl MapCell {
         match self {
             Self::Have => Role::Good,
             Self::Partial | Self::Requested => Role::Active,
+            Self::Webseed => Role::Down,
             Self::Checking | Self::Unknown => Role::Waiting,
             Self::High | Self::Urgent => Role::High,
             Self::Choked => Role::Warning,
@@ -102,6 +114,7 @@ impl MapCell {
             Self::Have => text::MAP_HAVE,
             Self::Partial => text::MAP_PARTIAL,
             Self::Requested => text::MAP_REQUESTED,
+            Self::Webseed => text::MAP_WEBSEED,
             Self::Checking => text::MAP_CHECKING,
             Self::Unknown => text::MAP_UNKNOWN,
             Self::Urgent => text::MAP_URGENT,
@@ -115,8 +128,33 @@ impl MapCell {
     }
 }
 
-/// The map of `runs` in at most `room` cells: one a piece where they fit, else each cell stands for several.
-pub(super) fn map(runs: &PieceRuns, room: usize) -> Vec<MapCell> {
+/// The pieces that webseeds are asked for, as ranges in order that do not touch. The engine's runs do not say whom a piece is
+/// asked of.
+pub(super) fn webseed_ranges(webseeds: &[WebseedRow]) -> Vec<Range<u64>> {
+    let requests = webseeds.iter().flat_map(|webseed| &webseed.requests);
+    let mut ranges: Vec<Range<u64>> =
+        requests.map(|request| u64::from(request.first.0)..u64::from(request.last.0) + 1).collect();
+    ranges.retain(|range| !range.is_empty());
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            Some(_) | None => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// How many pieces of a run lie in `ranges`.
+fn pieces_in(run: &PieceRun, ranges: &[Range<u64>]) -> u64 {
+    let (start, end) = (u64::from(run.start.0), u64::from(run.start.0) + u64::from(run.length));
+    ranges.iter().map(|range| range.end.min(end).saturating_sub(range.start.max(start))).sum()
+}
+
+/// The map of `runs` in at most `room` cells: one a piece where they fit, else each cell stands for several. `webseed` are
+/// the pieces that webseeds are asked for.
+pub(super) fn map(runs: &PieceRuns, webseed: &[Range<u64>], room: usize) -> Vec<MapCell> {
     let total: u64 = runs.iter().map(|run| u64::from(run.length)).sum();
     let cells = total.min(room as u64);
     if cells == 0 {
@@ -128,9 +166,20 @@ pub(super) fn map(runs: &PieceRuns, room: usize) -> Vec<MapCell> {
     for run in runs.iter() {
         let end = start + u64::from(run.length);
         let shown = MapCell::of(&run);
-        for cell in &mut map[cell_of(start)..=cell_of(end - 1)] {
-            *cell = shown.max(*cell);
+        let mut show = |pieces: Range<u64>, shown: MapCell| {
+            if !pieces.is_empty() {
+                let cells = cell_of(pieces.start)..=cell_of(pieces.end - 1);
+                map[cells].iter_mut().for_each(|cell| *cell = shown.max(*cell));
+            }
+        };
+        let shown_webseed = MapCell::of_webseed(&run);
+        let mut at = start;
+        for asked in webseed.iter().filter(|asked| asked.start < end && asked.end > start) {
+            show(at..asked.start.max(start), shown);
+            show(asked.start.max(start)..asked.end.min(end), shown_webseed);
+            at = asked.end.min(end);
         }
+        show(at..end, shown);
         start = end;
     }
     map
@@ -142,16 +191,19 @@ enum Field {
     Length,
     Priority,
     State,
+    Webseed,
     Blocked,
 }
 
-const FIELDS: [Field; 5] = [Field::Start, Field::Length, Field::Priority, Field::State, Field::Blocked];
+const FIELDS: [Field; 6] =
+    [Field::Start, Field::Length, Field::Priority, Field::State, Field::Webseed, Field::Blocked];
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     Column::number(heading::START, 7, 0),
     Column::number(heading::LENGTH, 7, 0),
     Column::words(heading::PRIORITY, 10, 2),
     Column::growing(heading::STATE, 12, 24, 0),
+    Column::number(heading::WEBSEED, 7, 3),
     Column::growing(heading::BLOCKED, 24, 40, 1),
 ];
 
@@ -170,7 +222,8 @@ pub(super) fn draw(
     let parts = layout::pieces(area, detail.row.pieces.total);
     let said = text::piece_counts(counts, detail.piece_length, detail.rarest_availability);
     look.line(buffer, parts.counts, &[Span::new(format!(" {said}"), Role::Text)]);
-    draw_map(look, buffer, parts.map, &detail.runs);
+    let webseed = webseed_ranges(&detail.webseeds);
+    draw_map(look, buffer, parts.map, &detail.runs, &webseed);
     draw_legend(look, buffer, parts.legend);
     let (heading, area) = split_heading(parts.runs);
     let fitted = fit(&COLUMNS, area.width, 0);
@@ -179,13 +232,13 @@ pub(super) fn draw(
     rows(area, model.pane.rows.seen(detail.runs.len(), page), |row, area| {
         let Some(run) = detail.runs.get(row) else { return };
         let ground = (row == model.pane.rows.at()).then(|| pane_role(model));
-        draw_row(look, buffer, area, &COLUMNS, &fitted, ground, |place| cell(look, &run, place));
+        draw_row(look, buffer, area, &COLUMNS, &fitted, ground, |place| cell(look, &run, &webseed, place));
     });
 }
 
-fn draw_map(look: &Look, buffer: &mut Buffer, area: Rect, runs: &PieceRuns) {
+fn draw_map(look: &Look, buffer: &mut Buffer, area: Rect, runs: &PieceRuns, webseed: &[Range<u64>]) {
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-    let cells = map(runs, usize::from(area.width) * usize::from(area.height));
+    let cells = map(runs, webseed, usize::from(area.width) * usize::from(area.height));
     for (row, cells) in area.rows().zip(cells.chunks(usize::from(area.width).max(1))) {
         // Neighbours of one state are one span: a map is drawn in few writes.
         let spans: Vec<Span> = cells
@@ -224,7 +277,8 @@ fn draw_legend(look: &Look, buffer: &mut Buffer, area: Rect) {
     }
 }
 
-fn cell(look: &Look, run: &PieceRun, place: FittedColumn) -> Cell {
+fn cell(look: &Look, run: &PieceRun, webseed: &[Range<u64>], place: FittedColumn) -> Cell {
+    let asked = pieces_in(run, webseed);
     match FIELDS[place.index] {
         Field::Start => Cell::new(run.start.0.to_string(), Role::Text),
         Field::Length => Cell::new(run.length.to_string(), Role::Text),
@@ -233,9 +287,13 @@ fn cell(look: &Look, run: &PieceRun, place: FittedColumn) -> Cell {
             Cell::new(text::level(run.priority), role)
         }
         Field::State => {
-            let shown = MapCell::of(run);
+            let all = asked == u64::from(run.length);
+            let shown = if all { MapCell::of_webseed(run) } else { MapCell::of(run) };
             Cell::new(format!("{} {}", shown.glyph(look), text::run_state(run)), shown.role())
         }
+        // Of pieces that are here already a request brings nothing.
+        Field::Webseed if run.have => quiet(look),
+        Field::Webseed => count(look, asked, Role::Down),
         Field::Blocked => match run.blocked {
             Some(blocked) => {
                 let role = if blocked == Blocked::NoSource { Role::Error } else { Role::Quiet };
@@ -275,7 +333,7 @@ mod tests {
     #[test]
     fn a_single_missing_piece_is_seen_in_any_scale() {
         for room in 1..200 {
-            let cells = map(&runs(&[run(50_000, true), run(1, false), run(49_999, true)]), room);
+            let cells = map(&runs(&[run(50_000, true), run(1, false), run(49_999, true)]), &[], room);
             assert_eq!(cells.len(), room);
             assert_eq!(cells.iter().filter(|cell| **cell == MapCell::Normal).count(), 1);
         }
@@ -293,9 +351,21 @@ mod tests {
     #[test]
     fn few_pieces_take_one_cell_each() {
         assert_eq!(
-            map(&runs(&[run(2, true), run(1, false)]), 80),
+            map(&runs(&[run(2, true), run(1, false)]), &[], 80),
             [MapCell::Have, MapCell::Have, MapCell::Normal]
         );
-        assert!(map(&runs(&[]), 80).is_empty() && map(&runs(&[run(3, true)]), 0).is_empty());
+        assert!(map(&runs(&[]), &[], 80).is_empty() && map(&runs(&[run(3, true)]), &[], 0).is_empty());
+    }
+
+    #[test]
+    fn what_webseeds_are_asked_for_is_seen_within_and_across_runs() {
+        use MapCell::{Have, Normal, Webseed};
+        let runs = runs(&[run(2, true), run(5, false), run(2, true)]);
+        // The second one starts in what is here, and one that claims pieces beyond the end is cut.
+        let cells = map(&runs, &[1..4, 6..1_000], 80);
+        assert_eq!(cells, [Have, Have, Webseed, Webseed, Normal, Normal, Webseed, Have, Have]);
+        let of = |start, length| PieceRun { start: PieceIndex(start), ..run(length, false) };
+        assert_eq!(pieces_in(&of(2, 5), &[1..4, 6..1_000]), 3);
+        assert_eq!(pieces_in(&of(4, 2), &[1..4, 6..1_000]), 0);
     }
 }

@@ -130,7 +130,7 @@ pub(in crate::tui) fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     let marked = match (model.focus, model.pane.tab) {
         (Focus::List, _) => model.list.marked(),
         (Focus::Pane, Tab::Files) => model.pane.files.marked(),
-        (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => 0,
+        (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Webseeds | Tab::Pieces | Tab::Log) => 0,
     };
     if marked > 0 {
         spans.push(Span::new(text::marked(marked), Role::Mark));
@@ -144,6 +144,7 @@ fn hints(model: &Model) -> hints::Hints {
         (Focus::List, _) if model.snapshot.torrents.is_empty() => hints::EMPTY,
         (Focus::List, _) => hints::LIST,
         (Focus::Pane, Tab::Files) => hints::FILES,
+        (Focus::Pane, Tab::Webseeds) => hints::WEBSEEDS,
         (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => hints::PANE,
     }
 }

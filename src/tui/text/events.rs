@@ -23,6 +23,8 @@ pub enum Outside<'a> {
     Peer(SocketAddr),
     /// The URL of a tracker.
     Tracker(&'a Untrusted),
+    /// The URL of a webseed.
+    Webseed(&'a Untrusted),
     /// A name, or a message that may hold one.
     Named(&'a Untrusted),
     /// A reason or a program, which says nothing of whom it is about.
@@ -71,10 +73,10 @@ pub fn event(kind: &EventKind, show: impl Fn(Outside<'_>) -> String) -> String {
         EventKind::WebseedFailed { url, error, retry_s } => {
             let again =
                 retry_s.map_or(String::new(), |wait| format!("; again in {}", format::duration(wait)));
-            format!("webseed {}: {}{again}", show(Outside::Tracker(url)), named(error))
+            format!("webseed {}: {}{again}", show(Outside::Webseed(url)), named(error))
         }
         EventKind::WebseedBanned { url, reason } => {
-            format!("webseed {} banned: {}", show(Outside::Tracker(url)), named(reason))
+            format!("webseed {} banned: {}", show(Outside::Webseed(url)), named(reason))
         }
         EventKind::DiskFailed { message } | EventKind::Notice { message, .. } => named(message),
         EventKind::Inconsistent { what } => {

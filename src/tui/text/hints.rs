@@ -39,6 +39,7 @@ pub const PANE: Hints = &[
     (C::Screen, A::Files, ""),
     (C::Screen, A::Peers, ""),
     (C::Screen, A::Trackers, ""),
+    (C::Screen, A::Webseeds, ""),
     (C::Screen, A::Pieces, ""),
     (C::Screen, A::Log, "panes"),
     (C::Screen, A::NextPane, "list"),
@@ -46,6 +47,23 @@ pub const PANE: Hints = &[
     (C::Screen, A::Back, "back"),
     (C::Screen, A::Help, "help"),
 ];
+/// In the webseeds pane.
+pub const WEBSEEDS: Hints = &[
+    (C::Webseeds, A::WebseedAdd, "add"),
+    (C::Webseeds, A::WebseedRetry, "retry"),
+    (C::Webseeds, A::WebseedToggle, "on/off"),
+    (C::Webseeds, A::Raise, ""),
+    (C::Webseeds, A::Lower, "requests"),
+    (C::Webseeds, A::WebseedRemove, "remove"),
+    (C::Screen, A::Open, "zoom"),
+    (C::Screen, A::Back, "back"),
+    (C::Screen, A::Help, "help"),
+];
+/// While the URL of a webseed is typed.
+pub const WEBSEED_ADD: Hints =
+    &[(C::Text, A::Accept, "adds it"), (C::Text, A::Back, "cancels"), (C::Anywhere, A::Help, "help")];
+/// In the question before removing a webseed.
+pub const WEBSEED_REMOVE: Hints = &[(C::Question, A::Yes, "removes"), (C::Question, A::No, "keeps it")];
 /// While a source is typed.
 pub const ADD_SOURCE: Hints =
     &[(C::Text, A::Accept, "reads it"), (C::Text, A::Back, "cancels"), (C::Anywhere, A::Help, "help")];
@@ -135,6 +153,7 @@ pub fn tab(tab: Tab) -> (String, &'static str) {
         Tab::Files => (A::Files, "files"),
         Tab::Peers => (A::Peers, "peers"),
         Tab::Trackers => (A::Trackers, "trackers"),
+        Tab::Webseeds => (A::Webseeds, "webseeds"),
         Tab::Pieces => (A::Pieces, "pieces"),
         Tab::Log => (A::Log, "log"),
     };
@@ -152,6 +171,9 @@ mod tests {
             EMPTY,
             FILES,
             PANE,
+            WEBSEEDS,
+            WEBSEED_ADD,
+            WEBSEED_REMOVE,
             ADD_SOURCE,
             ADD_READING,
             ADD_CHOICE,

@@ -11,6 +11,7 @@ pub fn context(context: Context) -> &'static str {
         Context::Marks => "Marking and finding",
         Context::Torrents => "Torrent list",
         Context::Pane => "Columns",
+        Context::Webseeds => "Webseeds",
         Context::Tree => "Files and folders",
         Context::Text => "Text field",
         Context::AddReading => "Add: reading",
@@ -24,6 +25,17 @@ pub fn context(context: Context) -> &'static str {
 
 /// What an action does where it is bound.
 pub fn action(context: Context, action: Action) -> &'static str {
+    match (context, action) {
+        (Context::Tree, Action::Left) => "close the folder, or go to it",
+        (Context::Tree, Action::Right) => "open the folder, or go in",
+        (Context::Webseeds, Action::Raise) => "more requests to it at a time",
+        (Context::Webseeds, Action::Lower) => "fewer requests to it at a time",
+        (_, action) => anywhere(action),
+    }
+}
+
+/// What an action does in most contexts.
+fn anywhere(action: Action) -> &'static str {
     match action {
         Action::Up => "up",
         Action::Down => "down",
@@ -31,14 +43,13 @@ pub fn action(context: Context, action: Action) -> &'static str {
         Action::PageDown => "page down",
         Action::First => "first row",
         Action::Last => "last row",
-        Action::Left if context == Context::Tree => "close the folder, or go to it",
-        Action::Right if context == Context::Tree => "open the folder, or go in",
         Action::Left => "previous columns",
         Action::Right => "columns that had no room",
         Action::NextPane | Action::PreviousPane => "the other pane: list or detail",
         Action::Files => "files and their priorities",
         Action::Peers => "peers",
         Action::Trackers => "trackers",
+        Action::Webseeds => "webseeds",
         Action::Pieces => "pieces: map and runs",
         Action::Log => "log of this torrent",
         Action::Open => "open the detail; there, zoom it",
@@ -85,6 +96,10 @@ pub fn action(context: Context, action: Action) -> &'static str {
         Action::DeleteData => "delete the data",
         Action::StartPaused => "start at once or paused",
         Action::NextField => "files or folder",
+        Action::WebseedAdd => "add a webseed by its URL",
+        Action::WebseedRemove => "remove the webseed",
+        Action::WebseedRetry => "ask it again now; forget its failures",
+        Action::WebseedToggle => "disable or enable it",
         Action::AddUnread => "add it without choosing files",
     }
 }

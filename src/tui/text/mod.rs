@@ -9,11 +9,17 @@ pub mod hints;
 mod keys;
 mod runs;
 mod standing;
+mod webseeds;
 
 pub use events::{Outside, event, severity, stuck};
 pub use keys::{action, context};
 pub use runs::{RUN_LETTERS, run_line, run_state};
 pub use standing::{cause, cause_word, count, facts};
+pub use webseeds::{
+    HIDDEN_WEBSEED, NO_WEBSEED, NO_WEBSEED_REQUESTS, WEBSEED_ADD_FIELD, WEBSEED_ADD_ODD, WEBSEED_ADD_TITLE,
+    WEBSEED_REMOVE_EFFECT, WEBSEED_REMOVE_TITLE, all_stalled, more_webseed_requests, no_webseeds,
+    webseed_change, webseed_facts, webseed_limit, webseed_request_state, webseed_requests, webseed_state,
+};
 
 use super::format;
 use super::message::Done;
@@ -234,6 +240,7 @@ pub fn done(done: Done) -> &'static str {
         Done::Announced => "Announced to the trackers.",
         Done::Sequence(PieceSequence::InOrder) => "Pieces come in order.",
         Done::Sequence(PieceSequence::RarestFirst) => "The rarest pieces come first.",
+        Done::Webseed(change) => webseed_change(change),
         Done::FirstLast(FirstLast::First) => "The first and last pieces of files come before all others.",
         Done::FirstLast(FirstLast::Alike) => "First and last pieces come as all others do.",
     }
@@ -352,6 +359,8 @@ pub const MAP_HAVE: &str = "here";
 pub const MAP_PARTIAL: &str = "partial";
 /// Blocks are on the wire.
 pub const MAP_REQUESTED: &str = "requested";
+/// Asked of a webseed.
+pub const MAP_WEBSEED: &str = "webseed";
 /// Being hashed.
 pub const MAP_CHECKING: &str = "checking";
 /// Not known.

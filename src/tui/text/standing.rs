@@ -1,7 +1,9 @@
 //! How the selected torrent stands, in words: why it is not doing more, and what no column says.
 
 use super::super::format;
-use crate::contract::{DownloadOrder, FirstLast, PieceSequence, TorrentRow, TorrentState, Untrusted};
+use crate::contract::{
+    DownloadOrder, FirstLast, PieceSequence, TorrentRow, TorrentState, Untrusted, WebseedCounts,
+};
 use crate::tui::keymap::{Action, Context, key_name};
 
 /// The download limit is what holds it.
@@ -19,6 +21,8 @@ pub fn cause_word(word: &str) -> Option<String> {
         "no_source_for_wanted_pieces" => "no connected peer has what is missing",
         "all_peers_choke_us" => "every peer chokes us",
         "requests_overdue" => "peers are late with what was requested",
+        "webseeds_backing_off" => "every webseed failed and is left alone for a while",
+        "webseeds_banned" => "nothing good is left on any webseed",
         "nothing_wanted" => "all files are off",
         "asking_peers" => "asking peers for the metadata",
         "peers_without_metadata" => "no connected peer has the metadata",
@@ -68,6 +72,7 @@ pub fn facts(row: &TorrentRow) -> Vec<String> {
     if row.wasted_bytes > 0 {
         facts.push(format!("{} wasted", format::bytes(row.wasted_bytes)));
     }
+    facts.extend(webseeds(row.webseeds));
     if row.wanted_bytes < row.total_bytes {
         facts.push(format!("{} off", format::bytes(row.total_bytes - row.wanted_bytes)));
     }
@@ -81,6 +86,16 @@ pub fn facts(row: &TorrentRow) -> Vec<String> {
         facts.push(format!("{} known", count(peers.known, "peer")));
     }
     facts
+}
+
+/// How many webseeds are of use or might be soon; nothing where none is.
+fn webseeds(counts: WebseedCounts) -> Option<String> {
+    let WebseedCounts { active, backing_off } = counts;
+    match (active.saturating_add(backing_off), backing_off) {
+        (0, _) => None,
+        (all, 0) => Some(format!("ws {all}")),
+        (all, backing_off) => Some(format!("ws {all} ({backing_off} backing off)")),
+    }
 }
 
 /// Some of a thing, in the singular where it is one.
@@ -103,6 +118,15 @@ mod tests {
         assert_eq!(without_keys("rate_limit"), HELD);
         assert_eq!(without_keys("no_peers_known"), "no peers are known yet");
         assert_eq!(without_keys("no room on /\u{1b}"), "no room on /␛");
+    }
+
+    #[test]
+    fn webseeds_are_told_where_they_are_of_use() {
+        let said = |active, backing_off| webseeds(WebseedCounts { active, backing_off });
+        assert_eq!(said(0, 0), None);
+        assert_eq!(said(2, 0).as_deref(), Some("ws 2"));
+        assert_eq!(said(1, 2).as_deref(), Some("ws 3 (2 backing off)"));
+        assert_eq!(cause_word("webseeds_banned").as_deref(), Some("nothing good is left on any webseed"));
     }
 
     #[test]

@@ -72,7 +72,10 @@ pub(super) fn text_field(model: &mut Model) -> Option<&mut LineInput> {
             AddStep::Choice(choice) if choice.field == AddField::Folder => Some(&mut choice.folder),
             AddStep::Choice(_) | AddStep::Reading { .. } => None,
         },
-        Some(Dialog::Remove(_) | Dialog::Quit { .. } | Dialog::Sort(_)) | None => None,
+        Some(Dialog::Webseed(dialog)) => Some(&mut dialog.input),
+        Some(Dialog::Remove(_) | Dialog::Quit { .. } | Dialog::Sort(_) | Dialog::RemoveWebseed(_)) | None => {
+            None
+        }
     }
 }
 
@@ -83,7 +86,14 @@ pub(super) fn choice(model: &mut Model) -> Option<&mut AddChoice> {
             AddStep::Choice(choice) => Some(choice),
             AddStep::Source { .. } | AddStep::Reading { .. } => None,
         },
-        Some(Dialog::Remove(_) | Dialog::Quit { .. } | Dialog::Sort(_)) | None => None,
+        Some(
+            Dialog::Remove(_)
+            | Dialog::Quit { .. }
+            | Dialog::Sort(_)
+            | Dialog::Webseed(_)
+            | Dialog::RemoveWebseed(_),
+        )
+        | None => None,
     }
 }
 

@@ -20,6 +20,12 @@ pub(super) fn answered(model: &mut Model, purpose: Purpose, result: Result<Answe
                 asked.waits = asked.waits.saturating_sub(1);
             }
         }
+        Purpose::WebseedLimit { torrent, key } => {
+            let asked = model.webseed_limit_asked.as_mut();
+            if let Some(asked) = asked.filter(|asked| (asked.torrent, asked.key) == (torrent, key)) {
+                asked.waits = asked.waits.saturating_sub(1);
+            }
+        }
         Purpose::Add | Purpose::Open | Purpose::Tell(_) => {}
     }
     match (result, purpose) {
@@ -31,7 +37,7 @@ pub(super) fn answered(model: &mut Model, purpose: Purpose, result: Result<Answe
             }
             model.toasts.push(Severity::Info, text::added(already));
         }
-        (Ok(Answer::Done), Purpose::Limits) => {}
+        (Ok(Answer::Done), Purpose::Limits | Purpose::WebseedLimit { .. }) => {}
         (Ok(_), _) => model.toasts.push(Severity::Error, text::ODD_ANSWER),
     }
 }

@@ -7,6 +7,7 @@ mod add;
 mod answers;
 mod pane;
 mod torrents;
+mod webseeds;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
 fn take(model: &mut Model, snapshot: Arc<Snapshot>) {
     if model.limits_asked.is_some_and(|asked| asked.waits == 0) {
         model.limits_asked = None;
+    }
+    if model.webseed_limit_asked.is_some_and(|asked| asked.waits == 0) {
+        model.webseed_limit_asked = None;
     }
     match &mut model.picture {
         Picture::Live => {
@@ -129,6 +133,8 @@ fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             _ => model.dialog = None,
         },
         Some(Dialog::Sort(_)) => torrents::sort_menu(model, action),
+        Some(Dialog::Webseed(_)) => webseeds::add(model, action, effects),
+        Some(Dialog::RemoveWebseed(_)) => webseeds::answer_remove(model, action, effects),
         None => screen(model, action, effects),
     }
 }

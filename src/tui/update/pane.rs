@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::motion;
+use super::{motion, webseeds};
 use crate::contract::{Command, FileChoice, Priority, PriorityChange, TorrentDetail};
 use crate::tui::keymap::Action;
 use crate::tui::message::{Done, Effect, Purpose};
@@ -15,6 +15,7 @@ pub(super) fn navigate(model: &mut Model, action: Action) -> bool {
         Action::Files => open(model, Tab::Files),
         Action::Peers => open(model, Tab::Peers),
         Action::Trackers => open(model, Tab::Trackers),
+        Action::Webseeds => open(model, Tab::Webseeds),
         Action::Pieces => open(model, Tab::Pieces),
         Action::Log => open(model, Tab::Log),
         Action::Open => match (model.focus, model.pane.size) {
@@ -55,7 +56,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             let changes = tree_action(&mut model.pane.files, action, page);
             set_priorities(model, &changes, effects);
         }
-        Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log => {
+        Tab::Peers | Tab::Trackers | Tab::Webseeds | Tab::Pieces | Tab::Log => {
             let pane = &mut model.pane;
             if let Some(motion) = motion(action) {
                 pane.rows.step(motion, rows, page);
@@ -65,6 +66,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             match action {
                 Action::Left => pane.columns_skipped = pane.columns_skipped.saturating_sub(1),
                 Action::Right => pane.columns_skipped = (pane.columns_skipped + 1).min(COLUMNS_SKIPPED_MAX),
+                _ if pane.tab == Tab::Webseeds => webseeds::act(model, action, effects),
                 _ => {}
             }
         }
@@ -171,7 +173,7 @@ pub(super) fn settle(model: &mut Model) {
             pane.rows.step(Motion::Last, rows, page);
             pane.rows.settle(rows, page);
         }
-        Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log => pane.rows.settle(rows, page),
+        Tab::Peers | Tab::Trackers | Tab::Webseeds | Tab::Pieces | Tab::Log => pane.rows.settle(rows, page),
     }
 }
 

@@ -96,13 +96,15 @@ impl Look {
         }
     }
 
-    /// A part of an event. Where names are hidden, a peer or tracker is the `number` it has in its pane.
+    /// A part of an event. Where names are hidden, a peer, tracker or webseed is the `number` it has in its pane.
     pub fn outside(&self, outside: Outside<'_>, number: impl FnOnce() -> Option<usize>) -> String {
         let hidden = || number().map_or(text::HIDDEN_TEXT.to_owned(), |number| number.to_string());
         match outside {
             Outside::Open(text) => self.text(text),
             Outside::Peer(address) => self.name(&Untrusted::new(address.to_string()), hidden),
-            Outside::Tracker(named) | Outside::Named(named) => self.name(named, hidden),
+            Outside::Tracker(named) | Outside::Webseed(named) | Outside::Named(named) => {
+                self.name(named, hidden)
+            }
         }
     }
 

@@ -52,6 +52,7 @@ pub(super) fn library() -> Vec<TorrentRow> {
             downloaded_bytes: 3 * gib / 2,
             uploaded_bytes: gib / 4,
             peers: PeerCounts { connected: 34, seeds: 12, half_open: 3, unchoked_us: 9, known: 180 },
+            webseeds: WebseedCounts { active: 1, backing_off: 1 },
             pieces: PieceCounts {
                 total: 1280,
                 have: 384,
@@ -142,7 +143,7 @@ pub(super) fn detail(row: Arc<TorrentRow>) -> TorrentDetail {
         files: files(),
         peers: peers(),
         trackers: trackers(),
-        webseeds: Vec::new(),
+        webseeds: webseeds(),
         runs: runs().into_iter().collect(),
         rarest_availability: Some(2),
         log: log(),
@@ -265,6 +266,97 @@ fn trackers() -> Vec<TrackerRow> {
             ..tracker(1, "udp://tracker.example.org:1337/announce", TrackerState::Failing)
         },
         TrackerRow { next_announce_s: None, ..tracker(2, "wss://tracker.example.org", TrackerState::Off) },
+    ]
+}
+
+/// A webseed of which nothing is known yet.
+pub(super) fn webseed(key: u32, url: &str, state: WebseedState) -> WebseedRow {
+    WebseedRow {
+        key: WebseedKey(key),
+        url: Untrusted::new(url),
+        kind: WebseedKind::UrlList,
+        origin: WebseedOrigin::Torrent,
+        state,
+        retry_s: None,
+        requests: Vec::new(),
+        requests_max: 4,
+        waiting_for_host: 0,
+        down_bps: Rate(0),
+        downloaded_bytes: 0,
+        wasted_bytes: 0,
+        last_status: None,
+        last_error: None,
+        latency_ms: None,
+        protocol: None,
+        failures: 0,
+        files_lacking: 0,
+    }
+}
+
+/// One in every state; the active one brings pieces 430 to 441 and is late with piece 625.
+fn webseeds() -> Vec<WebseedRow> {
+    use WebseedState::{Active, BackingOff, Banned, Disabled, Idle};
+    let request = WebseedRequestRow {
+        first: PieceIndex(430),
+        last: PieceIndex(441),
+        file: Some(FileIndex(1)),
+        bytes: 48 << 20,
+        received_bytes: 13 << 20,
+        age_ms: 1_840,
+        silent_ms: 12,
+        status: Some(206),
+        stalled: false,
+    };
+    let late = WebseedRequestRow {
+        first: PieceIndex(625),
+        last: PieceIndex(625),
+        file: Some(FileIndex(5)),
+        bytes: 4 << 20,
+        received_bytes: 0,
+        age_ms: 25_300,
+        silent_ms: 25_300,
+        status: None,
+        stalled: true,
+    };
+    vec![
+        WebseedRow {
+            requests: vec![request, late],
+            waiting_for_host: 1,
+            down_bps: Rate(7_300_000),
+            downloaded_bytes: 812 << 20,
+            wasted_bytes: 3 << 20,
+            last_status: Some(206),
+            latency_ms: Some(85),
+            protocol: Some("HTTP/1.1".to_owned()),
+            ..webseed(0, "https://cdimage.debian.org/cdimage/release/12.7.0/amd64/iso-dvd/", Active)
+        },
+        WebseedRow {
+            retry_s: Some(12),
+            last_status: Some(503),
+            last_error: Some(Untrusted::new(
+                "HTTP 503 Service Unavailable; asked to wait 120 s (Retry-After) for debian/pool/main/b.deb",
+            )),
+            latency_ms: Some(1_204),
+            protocol: Some("HTTP/2".to_owned()),
+            failures: 3,
+            ..webseed(1, "http://mirror.example.org/debian/", BackingOff)
+        },
+        WebseedRow {
+            downloaded_bytes: 4 << 20,
+            last_status: Some(206),
+            origin: WebseedOrigin::Manual,
+            ..webseed(2, "http://198.51.100.7:8080/files/", Disabled)
+        },
+        WebseedRow {
+            wasted_bytes: 24 << 20,
+            last_status: Some(200),
+            last_error: Some(Untrusted::new("piece 18 failed its hash: all of it came from here")),
+            failures: 1,
+            files_lacking: 2,
+            kind: WebseedKind::HttpSeed,
+            ..webseed(3, "http://liar.example/\u{1b}[2J\u{1b}]0;owned\u{7}/x?…", Banned)
+        },
+        webseed(4, "https://idle.example.net/pub/", Idle),
     ]
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod live;
 mod notices;
 mod pictures;
 mod robust;
+mod webseeds;
 
 use std::sync::Arc;
 
@@ -158,6 +159,7 @@ fn named(name: &str) -> KeyEvent {
         "PgDn" => KeyCode::PageDown,
         "Home" => KeyCode::Home,
         "End" => KeyCode::End,
+        "Del" => KeyCode::Delete,
         "Backspace" => KeyCode::Backspace,
         "F1" => KeyCode::F(1),
         _ => panic!("no such key: {name}"),

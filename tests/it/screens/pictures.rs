@@ -26,7 +26,9 @@ fn the_list_alone() {
 #[test]
 fn each_tab_of_the_pane() {
     let snapshot = with_detail(library(), 0);
-    for (key, name) in [("1", "files"), ("2", "peers"), ("3", "trackers"), ("5", "pieces"), ("8", "log")] {
+    for (key, name) in
+        [("1", "files"), ("2", "peers"), ("3", "trackers"), ("4", "webseeds"), ("5", "pieces"), ("8", "log")]
+    {
         at_all_sizes(name, &snapshot, key);
     }
 }
@@ -40,7 +42,7 @@ fn an_empty_list_says_what_to_do() {
 
 #[test]
 fn everything_reads_in_ascii_and_without_colour() {
-    for (key, name) in [("", "list"), ("1", "files"), ("5", "pieces")] {
+    for (key, name) in [("", "list"), ("1", "files"), ("4", "webseeds"), ("5", "pieces")] {
         let mut screen = Screen::with(80, 24, with_detail(library(), 0), ColourDepth::None, Glyphs::Ascii);
         screen.press(key);
         assert!(screen.picture().is_ascii());
@@ -54,6 +56,11 @@ fn the_dialogs() {
     for (keys, name) in
         [("?", "help"), ("d", "remove"), (" D", "delete"), ("Q", "quit"), ("s", "sort"), ("a", "add")]
     {
+        let mut screen = Screen::new(80, 24, snapshot.clone());
+        screen.press(keys);
+        insta::assert_snapshot!(format!("dialog-{name}-80x24"), screen.picture());
+    }
+    for (keys, name) in [("4wftp://w.example/<Enter>", "webseed-add"), ("4jX", "webseed-remove")] {
         let mut screen = Screen::new(80, 24, snapshot.clone());
         screen.press(keys);
         insta::assert_snapshot!(format!("dialog-{name}-80x24"), screen.picture());
@@ -73,6 +80,15 @@ fn a_refused_source_can_be_corrected() {
         "cannot read /srv/debain.torrent: No such file or directory; check the path",
     )));
     insta::assert_snapshot!("dialog-add-refused-80x24", screen.picture());
+}
+
+#[test]
+fn the_selected_webseed_is_told_in_full() {
+    for (keys, name) in [("4j", "backing-off"), ("4jjj", "banned"), ("4<Right><Right><Right>", "scrolled")] {
+        let mut screen = Screen::new(80, 24, with_detail(library(), 0));
+        screen.press(keys);
+        insta::assert_snapshot!(format!("webseeds-{name}-80x24"), screen.picture());
+    }
 }
 
 #[test]

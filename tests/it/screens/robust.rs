@@ -19,7 +19,7 @@ const HOSTILE: [&str; 8] = [
     "",
 ];
 
-const TABS: [&str; 5] = ["1", "2", "3", "5", "8"];
+const TABS: [&str; 6] = ["1", "2", "3", "4", "5", "8"];
 
 /// A snapshot in which all text from outside is `text`.
 fn hostile(text: &str) -> Snapshot {
@@ -37,6 +37,11 @@ fn hostile(text: &str) -> Snapshot {
     for tracker in &mut detail.trackers {
         tracker.url = text();
         tracker.message = Some(text());
+    }
+    for webseed in &mut detail.webseeds {
+        webseed.url = text();
+        webseed.last_error = Some(text());
+        webseed.protocol = Some(text().raw().to_owned());
     }
     for line in &mut detail.log {
         line.event.kind = EventKind::Notice { severity: Severity::Error, message: text() };
@@ -61,7 +66,7 @@ fn no_control_character_reaches_the_screen() {
         for (columns, rows) in [(80, 24), (37, 13), (200, 60)] {
             let mut screen = Screen::new(columns, rows, hostile(text));
             assert_tame(&screen);
-            for keys in TABS.into_iter().chain(["D", "<Esc>a", "<Esc><Esc>/"]) {
+            for keys in TABS.into_iter().chain(["D", "<Esc>a", "<Esc><Esc>/", "<Esc><Esc>4w", "<Esc>X"]) {
                 screen.press(keys);
                 assert_tame(&screen);
                 screen.send(Message::Paste(text.to_owned()));
@@ -93,6 +98,16 @@ fn no_size_and_no_key_panics() {
         "1",
         "2",
         "3",
+        "4",
+        "+",
+        "-",
+        "e",
+        "R",
+        "X",
+        "y",
+        "w",
+        "<Enter>",
+        "<Esc>",
         "5",
         "8",
         "<Enter>",
