@@ -39,6 +39,8 @@ pub struct ConfigFile {
     pub up: Option<Limit>,
     /// Whether trackers are asked.
     pub trackers: Option<bool>,
+    /// Whether webseeds are asked.
+    pub webseeds: Option<bool>,
     /// Whether complete torrents go on seeding.
     pub seed: Option<bool>,
 }
@@ -167,6 +169,8 @@ pub struct Effective {
     pub up: Limit,
     /// Whether trackers are asked.
     pub trackers: YesNo,
+    /// Whether webseeds are asked.
+    pub webseeds: YesNo,
     /// Whether complete torrents go on seeding.
     pub seed: YesNo,
 }
@@ -194,6 +198,7 @@ impl Effective {
             down: options.down.or(file.down).unwrap_or(Limit(None)),
             up: options.up.or(file.up).unwrap_or(Limit(None)),
             trackers: unless(options.no_trackers, file.trackers),
+            webseeds: unless(options.no_webseeds, file.webseeds),
             seed: unless(options.no_seed, file.seed),
         })
     }
@@ -235,6 +240,7 @@ impl Effective {
         line("down", rate(self.down), file.down.is_some());
         line("up", rate(self.up), file.up.is_some());
         line("trackers", (self.trackers == YesNo::Yes).into(), file.trackers.is_some());
+        line("webseeds", (self.webseeds == YesNo::Yes).into(), file.webseeds.is_some());
         line("seed", (self.seed == YesNo::Yes).into(), file.seed.is_some());
         text
     }
@@ -327,6 +333,9 @@ const TEMPLATE: &str = "\
 
 # Ask trackers.
 #trackers = true
+
+# Ask webseeds.
+#webseeds = true
 
 # Go on seeding what is complete.
 #seed = true

@@ -130,6 +130,7 @@ pub(super) fn settings(effective: Effective, seed: Switch, restore: Restore) -> 
         down,
         up,
         trackers,
+        webseeds,
         seed: _,
     } = effective;
     Settings {
@@ -153,6 +154,7 @@ pub(super) fn settings(effective: Effective, seed: Switch, restore: Restore) -> 
         down_limit: down.0,
         up_limit: up.0,
         trackers: switch(trackers),
+        webseeds: switch(webseeds),
         seed,
         debug: Switch::Off,
         restore,

@@ -473,4 +473,17 @@ pub struct ResumeRecord {
     pub peers: Vec<SocketAddr>,
     /// Addresses never to be called again.
     pub banned: Vec<super::peers::ban::BannedPeer>,
+    /// What people did with its webseeds.
+    pub webseeds: WebseedChoices,
+}
+
+/// What people did with the webseeds of a torrent, by URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct WebseedChoices {
+    /// Added by hand.
+    pub added: Vec<String>,
+    /// Taken away, though the torrent names them.
+    pub removed: Vec<String>,
+    /// Switched off.
+    pub disabled: Vec<String>,
 }

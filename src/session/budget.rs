@@ -5,13 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::clock::Clock;
-use crate::engine::budget::{Budget, Flow, Grant};
+use crate::engine::budget::{Budget, Flow, Grant, HostPlaces, PlaceGrant};
+use crate::engine::io::HostKey;
 use crate::inspect;
 use crate::limits;
 use crate::units::{Rate, TorrentId};
 
-/// Hands a grant to a torrent without waiting; gives it back where the torrent's queue is full.
-pub(in crate::session) type Deliver = Box<dyn Fn(Grant) -> Result<(), Grant> + Send>;
+/// What the budget grants one torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::session) enum Granted {
+    /// Bytes.
+    Bytes(Grant),
+    /// Places at a webseed's host.
+    Places(PlaceGrant),
+}
+
+/// Hands a grant to a torrent without waiting; false where the torrent's queue is full.
+pub(in crate::session) type Deliver = Box<dyn Fn(Granted) -> bool + Send>;
 
 /// What is said to the budget's task.
 pub(in crate::session) enum ToBudget {
@@ -21,6 +31,10 @@ pub(in crate::session) enum ToBudget {
     End(TorrentId),
     /// A torrent waits for bytes.
     Wants(TorrentId, Flow),
+    /// A torrent waits for so many places at a host, in place of what it waited for before.
+    WantsPlaces(TorrentId, HostKey, u32),
+    /// Places at a host are free again.
+    ReturnsPlaces(TorrentId, HostKey, u32),
     /// Limits changed, down and up.
     Limits(Option<Rate>, Option<Rate>),
 }
@@ -29,50 +43,105 @@ type Torrents = BTreeMap<TorrentId, Deliver>;
 
 /// Runs until nobody can ask any more.
 pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, clock: Clock) {
-    let mut budget = Budget::default();
-    let mut torrents = Torrents::new();
-    // Torrents whose queue was full when the limits changed: until they hear of it they go by the old ones.
-    let mut uninformed: BTreeSet<TorrentId> = BTreeSet::new();
+    let mut desk = Desk::new(clock);
     let mut ticks = interval(limits::GRANT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             said = inbox.recv() => match said {
                 None => return,
-                Some(ToBudget::Begin(torrent, deliver)) => {
-                    if deliver(budget.opening(torrent)).is_err() {
-                        uninformed.insert(torrent);
-                    }
-                    torrents.insert(torrent, deliver);
-                }
-                Some(ToBudget::End(torrent)) => {
-                    budget.forget(torrent);
-                    torrents.remove(&torrent);
-                }
-                Some(ToBudget::Wants(torrent, flow)) => budget.wants(torrent, flow),
-                Some(ToBudget::Limits(down, up)) => {
-                    budget.set_limits(clock.now(), down, up);
-                    uninformed.extend(torrents.keys());
-                    uninformed.retain(|torrent| !inform(&budget, &torrents, *torrent));
-                }
+                Some(said) => desk.take(said),
             },
-            _ = ticks.tick(), if budget.is_waited_for() || !uninformed.is_empty() => {
-                uninformed.retain(|torrent| !inform(&budget, &torrents, *torrent));
-                for grant in budget.grants(clock.now()) {
-                    if torrents.get(&grant.torrent).is_some_and(|deliver| deliver(grant).is_err()) {
-                        // Its queue is full: it asks again in its own name, as nobody else would.
-                        budget.wants(grant.torrent, Flow::Down);
-                        budget.wants(grant.torrent, Flow::Up);
-                    }
-                }
-            }
+            _ = ticks.tick(), if desk.has_work() => desk.tick(),
         }
     }
 }
 
-/// Tells a torrent under which limits it is now; false where its queue is full.
-fn inform(budget: &Budget, torrents: &Torrents, torrent: TorrentId) -> bool {
-    torrents.get(&torrent).is_none_or(|deliver| deliver(budget.opening(torrent)).is_ok())
+/// The budget and those who share it.
+struct Desk {
+    clock: Clock,
+    budget: Budget,
+    places: HostPlaces,
+    torrents: Torrents,
+    /// Torrents whose queue was full when the limits changed: until they hear of it they go by the old ones.
+    uninformed: BTreeSet<TorrentId>,
+    /// Places that were granted to torrents whose queue was full.
+    undelivered: Vec<PlaceGrant>,
+}
+
+impl Desk {
+    fn new(clock: Clock) -> Self {
+        let (budget, places, torrents) = Default::default();
+        Self { clock, budget, places, torrents, uninformed: BTreeSet::new(), undelivered: Vec::new() }
+    }
+
+    fn take(&mut self, said: ToBudget) {
+        match said {
+            ToBudget::Begin(torrent, deliver) => {
+                if !deliver(Granted::Bytes(self.budget.opening(torrent))) {
+                    self.uninformed.insert(torrent);
+                }
+                self.torrents.insert(torrent, deliver);
+            }
+            ToBudget::End(torrent) => {
+                self.budget.forget(torrent);
+                self.places.forget(torrent);
+                self.undelivered.retain(|grant| grant.torrent != torrent);
+                self.torrents.remove(&torrent);
+                self.grant_places();
+            }
+            ToBudget::Wants(torrent, flow) => self.budget.wants(torrent, flow),
+            ToBudget::WantsPlaces(torrent, host, count) => {
+                self.places.want(torrent, &host, count);
+                self.grant_places();
+            }
+            ToBudget::ReturnsPlaces(torrent, host, count) => {
+                self.places.give_back(torrent, &host, count);
+                self.grant_places();
+            }
+            ToBudget::Limits(down, up) => {
+                self.budget.set_limits(self.clock.now(), down, up);
+                self.uninformed.extend(self.torrents.keys());
+                self.inform();
+            }
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.budget.is_waited_for() || !self.uninformed.is_empty() || !self.undelivered.is_empty()
+    }
+
+    fn tick(&mut self) {
+        self.inform();
+        self.grant_places();
+        for grant in self.budget.grants(self.clock.now()) {
+            let torrent = grant.torrent;
+            if !self.deliver(torrent, Granted::Bytes(grant)) {
+                // Its queue is full: it asks again in its own name, as nobody else would.
+                self.budget.wants(torrent, Flow::Down);
+                self.budget.wants(torrent, Flow::Up);
+            }
+        }
+    }
+
+    fn grant_places(&mut self) {
+        let mut grants = std::mem::take(&mut self.undelivered);
+        grants.extend(self.places.grants());
+        grants.retain(|grant| !self.deliver(grant.torrent, Granted::Places(grant.clone())));
+        self.undelivered = grants;
+    }
+
+    /// Tells torrents under which limits they are now; those whose queue is full are told later.
+    fn inform(&mut self) {
+        let mut uninformed = std::mem::take(&mut self.uninformed);
+        uninformed.retain(|torrent| !self.deliver(*torrent, Granted::Bytes(self.budget.opening(*torrent))));
+        self.uninformed = uninformed;
+    }
+
+    /// Hands something to a torrent; false where its queue is full. One that is gone takes everything.
+    fn deliver(&self, torrent: TorrentId, granted: Granted) -> bool {
+        self.torrents.get(&torrent).is_none_or(|deliver| deliver(granted))
+    }
 }
 
 #[cfg(test)]
@@ -84,14 +153,47 @@ mod tests {
         let (budget, inbox) = inspect::channel("test: to the budget", 4);
         inspect::spawn("test: budget", run(inbox, Clock::start())).detach();
         let (driver, mut inputs) = inspect::channel("test: inputs of a torrent", 1);
-        let deliver: Deliver = Box::new(move |grant| driver.try_send(grant).map_err(|_| grant));
+        let deliver: Deliver = Box::new(move |grant| driver.try_send(grant).is_ok());
         assert!(budget.send(ToBudget::Begin(TorrentId([1; 20]), deliver)).await.is_ok());
         assert!(budget.send(ToBudget::Limits(Some(Rate(1)), None)).await.is_ok());
         // The budget hears of both before this task runs again: the opening grant fills the queue.
         let mut granted = Vec::new();
         for _ in 0..2 {
-            granted.push(inputs.recv().await.map(|grant: Grant| grant.down_bytes).unwrap());
+            granted.push(inputs.recv().await.unwrap());
         }
-        assert_eq!(granted, [None, Some(0)]);
+        let down = |granted: &Granted| match granted {
+            Granted::Bytes(grant) => grant.down_bytes,
+            Granted::Places(_) => None,
+        };
+        assert_eq!(granted.iter().map(down).collect::<Vec<_>>(), [None, Some(0)]);
+    }
+
+    #[tokio::test]
+    async fn places_reach_a_torrent_that_was_too_busy_and_are_free_again_when_it_ends() {
+        let (budget, inbox) = inspect::channel("test: to the budget", 16);
+        inspect::spawn("test: budget", run(inbox, Clock::start())).detach();
+        let host = HostKey::from("http://h:80");
+        let (one, two) = (TorrentId([1; 20]), TorrentId([2; 20]));
+        let mut inboxes = Vec::new();
+        for torrent in [one, two] {
+            let (driver, inputs) = inspect::channel("test: inputs of a torrent", 1);
+            let deliver: Deliver = Box::new(move |grant| driver.try_send(grant).is_ok());
+            assert!(budget.send(ToBudget::Begin(torrent, deliver)).await.is_ok());
+            let wants = ToBudget::WantsPlaces(torrent, host.clone(), limits::HOST_REQUESTS);
+            assert!(budget.send(wants).await.is_ok());
+            inboxes.push(inputs);
+        }
+        let places = |granted: Granted| match granted {
+            Granted::Places(grant) => grant.count,
+            Granted::Bytes(_) => 0,
+        };
+        let mut first = Vec::new();
+        for _ in 0..2 {
+            first.push(places(inboxes[0].recv().await.unwrap()));
+        }
+        assert_eq!(first, [0, limits::HOST_REQUESTS], "it is told of limits, and then gets all places");
+        assert_eq!(places(inboxes[1].recv().await.unwrap()), 0);
+        assert!(budget.send(ToBudget::End(one)).await.is_ok());
+        assert_eq!(places(inboxes[1].recv().await.unwrap()), limits::HOST_REQUESTS);
     }
 }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub up_limit: Option<Rate>,
     /// Whether trackers are asked.
     pub trackers: Switch,
+    /// Whether webseeds are asked.
+    pub webseeds: Switch,
     /// Whether complete torrents go on seeding; `Off`: they pause.
     pub seed: Switch,
     /// Whether the engine's own state is compared with what follows from scratch.

@@ -394,7 +394,7 @@ fn draw_leecher(rng: &mut fastrand::Rng, world: &World, tracker: bool) -> Engine
     EngineOptions {
         on_disk,
         recorded: rng.bool(),
-        policy: Policy { check, trust, assume },
+        policy: Policy { check, trust, assume, ..Policy::default() },
         record: ResumeRecord { paused: rng.u8(0..8) == 0, ..ResumeRecord::default() },
         tracker,
         fast: rng.u8(0..4) > 0,

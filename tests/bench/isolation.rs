@@ -153,6 +153,7 @@ fn settings(folder: &Path) -> Settings {
         down_limit: None,
         up_limit: None,
         trackers: Switch::Off,
+        webseeds: Switch::On,
         seed: Switch::On,
         restore: Restore::SavedList,
         debug: Switch::Off,

@@ -64,6 +64,7 @@ fn settings(folder: &Path) -> Settings {
         down_limit: None,
         up_limit: None,
         trackers: Switch::Off,
+        webseeds: Switch::On,
         seed: Switch::On,
         debug: Switch::Off,
         restore: Restore::SavedList,

@@ -151,6 +151,7 @@ fn settings(state_dir: PathBuf, save_dir: PathBuf) -> Settings {
         down_limit: None,
         up_limit: None,
         trackers: Switch::Off,
+        webseeds: Switch::On,
         seed: Switch::On,
         debug: Switch::Off,
         restore: Restore::Nothing,

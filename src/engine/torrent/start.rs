@@ -71,8 +71,8 @@ pub enum Origin {
     Restored,
 }
 
-/// How data on disk is believed.
-#[derive(Clone, Copy, Debug, Default)]
+/// How data on disk is believed, and what is asked at all.
+#[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// Whether what is there is hashed.
     pub check: CheckPolicy,
@@ -80,6 +80,15 @@ pub struct Policy {
     pub trust: StoreTrust,
     /// Whether what is there is taken for complete on the user's word.
     pub assume: Assume,
+    /// Whether webseeds are asked.
+    pub ask_webseeds: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let (check, trust, assume) = Default::default();
+        Self { check, trust, assume, ask_webseeds: true }
+    }
 }
 
 /// What a torrent does when all that is wanted is here.
@@ -247,7 +256,12 @@ impl Torrent {
             bans: Bans::new(record.banned.iter().copied(), rng.u64(..)),
             choker: Choker::default(),
             trackers,
-            webseeds: Webseeds::new(&setup.info, &setup.webseeds),
+            webseeds: Webseeds::new(
+                &setup.info,
+                &setup.webseeds,
+                &record.webseeds,
+                setup.policy.ask_webseeds,
+            ),
             checks,
             storing: Storing::default(),
             phase,
@@ -303,7 +317,7 @@ mod tests {
         for (answer, data, by_default, assuming) in cells {
             for (assume, expected) in [(Assume::Nothing, by_default), (Assume::Complete, assuming)] {
                 for (check, expected) in [Auto, Always, Never].into_iter().zip(expected) {
-                    let policy = Policy { check, trust: StoreTrust::Yes, assume };
+                    let policy = Policy { check, assume, ..Policy::default() };
                     assert_eq!(
                         initial_state(policy, answer, data),
                         expected,

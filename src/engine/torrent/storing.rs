@@ -210,6 +210,7 @@ impl Torrent {
             uploaded_bytes: self.totals.uploaded_bytes,
             peers: if stopped { self.storing.peers_at_stop.clone() } else { self.known.for_resume() },
             banned: self.bans.list(),
+            webseeds: self.webseeds.choices(),
         }
     }
 }

@@ -134,7 +134,7 @@ impl Torrent {
                 self.with_webseed(key, |webseed| webseed.enabled = false);
             }
             WebseedAction::Enable(key) => self.with_webseed(key, |webseed| {
-                webseed.enabled = true;
+                (webseed.enabled, webseed.allowed) = (true, true);
                 webseed.starved_at = None;
             }),
             WebseedAction::Limit(key, requests) => self.with_webseed(key, |webseed| {
@@ -154,7 +154,7 @@ impl Torrent {
     fn ask_again(&mut self, key: WebseedKey) {
         let Some(webseed) = self.webseeds.get_mut(key) else { return };
         webseed.forgive(&self.info);
-        webseed.enabled = true;
+        (webseed.enabled, webseed.allowed) = (true, true);
         let host = webseed.host.clone();
         self.webseeds.host_mut(&host).forgive();
     }
@@ -197,7 +197,7 @@ impl Torrent {
         let rests_until = host.and_then(|host| host.rests_until(now));
         let state = if webseed.banned.is_some() {
             WebseedState::Banned
-        } else if !webseed.enabled {
+        } else if !webseed.is_usable() {
             WebseedState::Disabled
         } else if !requests.is_empty() {
             WebseedState::Active

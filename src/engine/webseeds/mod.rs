@@ -13,7 +13,7 @@ mod url;
 use std::collections::BTreeMap;
 
 use crate::contract::{WebseedCounts, WebseedKind, WebseedOrigin};
-use crate::engine::io::HostKey;
+use crate::engine::io::{HostKey, WebseedChoices};
 use crate::limits;
 use crate::metainfo::Info;
 use crate::units::{BlockIndex, FetchId, PieceIndex, Time, WebseedKey};
@@ -39,6 +39,8 @@ pub(in crate::engine) struct Webseeds {
     all: BTreeMap<WebseedKey, Webseed>,
     pub(in crate::engine) hosts: BTreeMap<HostKey, Host>,
     pub(in crate::engine) underway: BTreeMap<FetchId, Underway>,
+    /// URLs that the torrent names and a person took away.
+    removed: Vec<String>,
     next_key: u32,
     next_fetch: u64,
     /// When the requests under way are looked at for silence.
@@ -46,13 +48,43 @@ pub(in crate::engine) struct Webseeds {
 }
 
 impl Webseeds {
-    /// The webseeds that a torrent begins with.
-    pub(in crate::engine) fn new(info: &Info, named: &[NamedWebseed]) -> Self {
-        let mut webseeds = Self::default();
-        for one in named {
-            webseeds.add(info, one);
+    /// The webseeds that a torrent begins with: those it names, and what people made of them. `asks`: whether the program
+    /// asks webseeds at all.
+    pub(in crate::engine) fn new(
+        info: &Info,
+        named: &[NamedWebseed],
+        choices: &WebseedChoices,
+        asks: bool,
+    ) -> Self {
+        let mut webseeds = Self { removed: choices.removed.clone(), ..Self::default() };
+        let by_hand = choices.added.iter().map(|url| NamedWebseed {
+            url: url.clone(),
+            kind: WebseedKind::UrlList,
+            origin: WebseedOrigin::Manual,
+        });
+        for one in named.iter().cloned().chain(by_hand) {
+            if one.origin == WebseedOrigin::Torrent && choices.removed.contains(&one.url) {
+                continue;
+            }
+            webseeds.add(info, &one);
+        }
+        for webseed in webseeds.all.values_mut() {
+            webseed.enabled = !choices.disabled.contains(&webseed.url);
+            webseed.allowed = asks;
         }
         webseeds
+    }
+
+    /// What people did with them.
+    pub(in crate::engine) fn choices(&self) -> WebseedChoices {
+        let urls = |chosen: &dyn Fn(&Webseed) -> bool| {
+            self.iter().filter(|webseed| chosen(webseed)).map(|webseed| webseed.url.clone()).collect()
+        };
+        WebseedChoices {
+            added: urls(&|webseed| webseed.origin == WebseedOrigin::Manual),
+            removed: self.removed.clone(),
+            disabled: urls(&|webseed| !webseed.enabled),
+        }
     }
 
     /// Adds one; gives the one that is there already where its URL is the same.
@@ -73,8 +105,11 @@ impl Webseeds {
     }
 
     /// Takes one away; the caller has ended its requests.
-    pub(in crate::engine) fn remove(&mut self, key: WebseedKey) -> Option<Webseed> {
-        self.all.remove(&key)
+    pub(in crate::engine) fn remove(&mut self, key: WebseedKey) {
+        let Some(webseed) = self.all.remove(&key) else { return };
+        if webseed.origin == WebseedOrigin::Torrent {
+            self.removed.push(webseed.url);
+        }
     }
 
     pub(in crate::engine) fn get(&self, key: WebseedKey) -> Option<&Webseed> {

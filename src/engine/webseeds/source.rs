@@ -26,7 +26,10 @@ pub(in crate::engine) struct Webseed {
     lacking: BTreeSet<FileIndex>,
     /// Files that it could not give just now: failures in a row, and until when they are not asked for.
     resting: BTreeMap<FileIndex, (u32, Time)>,
+    /// A person has not switched it off.
     pub(in crate::engine) enabled: bool,
+    /// The program asks webseeds at all, or a person wants this one asked all the same.
+    pub(in crate::engine) allowed: bool,
     /// Nothing good is left on it.
     pub(in crate::engine) banned: Option<Untrusted>,
     pub(in crate::engine) requests_max: u32,
@@ -59,6 +62,7 @@ impl Webseed {
             lacking: BTreeSet::new(),
             resting: BTreeMap::new(),
             enabled: true,
+            allowed: true,
             requests_max: limits::WEBSEED_REQUESTS,
             cursor: PieceIndex(0),
             starved_at: None,
@@ -79,7 +83,7 @@ impl Webseed {
 
     /// Whether it may be asked at all, its host's rest aside.
     pub(in crate::engine) fn is_usable(&self) -> bool {
-        self.enabled && self.banned.is_none()
+        self.enabled && self.allowed && self.banned.is_none()
     }
 
     /// The pieces it may be asked for.

@@ -10,8 +10,9 @@ use super::asking::levels;
 use super::magnets::PreparedMagnet;
 use crate::contract::{
     AddRequest, Answer, FilePreview, OrderChange, Priority, PriorityChange, Refusal, RemoveData, Source,
-    StartState, TorrentPreview, Untrusted,
+    StartState, TorrentPreview, Untrusted, WebseedKind, WebseedOrigin,
 };
+use crate::engine::NamedWebseed;
 use crate::engine::io::ResumeRecord;
 use crate::engine::torrent::{Origin, Policy, Setup, StartingPoint, Torrent, WhenComplete};
 use crate::inspect;
@@ -37,6 +38,8 @@ pub(super) struct Prepared {
     pub(super) peers: Vec<std::net::SocketAddr>,
     /// Trackers beyond the torrent's own.
     pub(super) trackers: Vec<String>,
+    /// Webseeds beyond the torrent's own; the torrent has them already, one that runs has not.
+    pub(super) webseeds: Vec<String>,
     /// What whoever adds it wishes of its order; the torrent has it already, a magnet that it takes over from has not.
     pub(super) order: OrderChange,
     /// Its place in the list, where it may have to be saved again.
@@ -68,6 +71,8 @@ pub(super) struct Adder {
 pub(super) struct Wishes {
     pub(super) save_dir: PathBuf,
     pub(super) trackers: Vec<String>,
+    /// Webseeds beyond the torrent's own.
+    pub(super) webseeds: Vec<String>,
     pub(super) added_unix_s: u64,
     pub(super) resume: Option<SavedResume>,
     pub(super) priorities: Vec<PriorityChange>,
@@ -88,7 +93,12 @@ impl Adder {
             directory,
             http,
             save_dir: settings.save_dir.clone(),
-            policy: Policy { check: settings.check, trust: settings.trust_store, assume: settings.assume },
+            policy: Policy {
+                check: settings.check,
+                trust: settings.trust_store,
+                assume: settings.assume,
+                ask_webseeds: settings.webseeds == Switch::On,
+            },
             trackers: settings.trackers,
             when_complete: match settings.seed {
                 Switch::On => WhenComplete::Seed,
@@ -117,6 +127,7 @@ impl Adder {
         let wishes = Wishes {
             save_dir: save_dir.clone(),
             trackers: request.trackers.clone(),
+            webseeds: request.webseeds.clone(),
             added_unix_s: unix_s(),
             resume,
             priorities: request.priorities,
@@ -138,6 +149,7 @@ impl Adder {
         prepared.saved = Some(Box::new(saved));
         prepared.peers = request.peers;
         prepared.trackers = request.trackers;
+        prepared.webseeds = request.webseeds;
         Ok(Addition::Torrent(Box::new(prepared)))
     }
 
@@ -168,6 +180,7 @@ impl Adder {
         let wishes = Wishes {
             save_dir,
             trackers,
+            webseeds: Vec::new(),
             added_unix_s: added_unix_ms / 1000,
             resume: stored.resume,
             priorities: Vec::new(),
@@ -261,7 +274,7 @@ impl Adder {
     }
 
     pub(super) async fn torrent(&self, metainfo: Metainfo, mut wishes: Wishes) -> Result<Prepared, Refusal> {
-        let Metainfo { info, trackers, comment, .. } = metainfo;
+        let Metainfo { info, trackers, comment, webseeds, httpseeds, .. } = metainfo;
         let handles = Arc::clone(self.shared.disk.handles());
         let save_dir = wishes.save_dir.clone();
         let storage = inspect::aside(|| Arc::new(Storage::new(Arc::clone(&info), save_dir, handles)));
@@ -285,6 +298,7 @@ impl Adder {
         let setup = Setup {
             info,
             trackers: tiers,
+            webseeds: named_webseeds(webseeds, httpseeds),
             peer_id: self.shared.peer_id,
             listen_port: self.listen_port,
             announce_key: self.announce_key,
@@ -304,6 +318,7 @@ impl Adder {
             added_unix_s,
             peers: Vec::new(),
             trackers: Vec::new(),
+            webseeds: Vec::new(),
             order: wishes.order,
             saved: None,
         })
@@ -313,6 +328,13 @@ impl Adder {
     pub(super) fn seed_of(&self, id: TorrentId) -> u64 {
         self.seed ^ u64::from_le_bytes(id.0[..8].try_into().unwrap_or_default())
     }
+}
+
+/// The webseeds of a torrent or a magnet, in its order (BEP 19, then BEP 17).
+fn named_webseeds(url_list: Vec<String>, httpseeds: Vec<String>) -> Vec<NamedWebseed> {
+    let named = |kind| move |url| NamedWebseed { url, kind, origin: WebseedOrigin::Torrent };
+    let url_list = url_list.into_iter().map(named(WebseedKind::UrlList));
+    url_list.chain(httpseeds.into_iter().map(named(WebseedKind::HttpSeed))).collect()
 }
 
 /// What the store and the disk say, with the wishes of whoever adds it on top.
@@ -338,6 +360,11 @@ fn starting_point(
             record.priorities[file.at()] = level;
         }
         record.order = wishes.order.applied_to(record.order);
+        for url in std::mem::take(&mut wishes.webseeds) {
+            if !record.webseeds.added.contains(&url) {
+                record.webseeds.added.push(url);
+            }
+        }
         record.paused = start.map_or(record.paused, |start| start == StartState::Paused);
     }
     let bytes_on_disk = found.iter().map(|stamp| stamp.as_ref().map_or(0, |stamp| stamp.bytes)).collect();

@@ -2,12 +2,13 @@
 
 use super::{Control, Reply, no_such_torrent};
 use crate::contract::{
-    Answer, FileChoice, OrderChange, Priority, PriorityChange, Refusal, TorrentDetail, choose_files,
+    Answer, FileChoice, OrderChange, Priority, PriorityChange, Refusal, TorrentDetail, WebseedAction,
+    choose_files, redact_url,
 };
 use crate::engine::io::{Input, TorrentCommand};
-use crate::inspect;
 use crate::session::driver::{FetchProgress, ToDriver};
 use crate::units::{FileIndex, TorrentId};
+use crate::{inspect, limits};
 
 impl Control {
     pub(super) fn tell(&self, torrent: TorrentId, command: TorrentCommand, reply: Reply) {
@@ -33,6 +34,22 @@ impl Control {
             reply.send(detail.map(Answer::Detail));
         };
         inspect::spawn_for(torrent, format!("look at {torrent}"), asking).detach();
+    }
+
+    /// The torrent's detail says which webseeds there are.
+    pub(super) fn webseed(&self, torrent: TorrentId, action: WebseedAction, reply: Reply) {
+        let Some(inbox) = self.directory.inbox(torrent) else {
+            reply.send(Err(no_such_torrent(torrent)));
+            return;
+        };
+        let asking = async move {
+            let answer = match detail_of(&inbox).await.and_then(|detail| check_webseed(&detail, &action)) {
+                Ok(()) => apply(&inbox, Input::Command(TorrentCommand::Webseed(action))).await,
+                Err(refusal) => Err(refusal),
+            };
+            reply.send(answer);
+        };
+        inspect::spawn_for(torrent, format!("webseeds of {torrent}"), asking).detach();
     }
 
     /// The driver knows what the change leaves as it is.
@@ -98,6 +115,39 @@ async fn detail_of(inbox: &inspect::Sender<ToDriver>) -> Result<std::sync::Arc<T
 
 fn gone() -> Refusal {
     Refusal::new("the torrent is just being removed")
+}
+
+/// Whether an action names a webseed that is there, or a URL that can be one.
+fn check_webseed(detail: &TorrentDetail, action: &WebseedAction) -> Result<(), Refusal> {
+    let key = match action {
+        WebseedAction::Add(url) => {
+            let scheme =
+                url::Url::parse(url).ok().filter(url::Url::has_host).map(|url| url.scheme().to_owned());
+            return match scheme.as_deref() {
+                _ if detail.piece_length == 0 => {
+                    Err(Refusal::new("the metadata of this magnet is not here yet; add webseeds when it is"))
+                }
+                Some("http" | "https") if detail.webseeds.len() < limits::WEBSEEDS_MAX => Ok(()),
+                Some("http" | "https") => Err(Refusal::new(format!(
+                    "the torrent has {} webseeds; remove one first",
+                    limits::WEBSEEDS_MAX
+                ))),
+                Some(_) | None => {
+                    let url = redact_url(url).shown();
+                    Err(Refusal::new(format!("'{url}' is not an http or https URL; give that of a webseed")))
+                }
+            };
+        }
+        WebseedAction::Remove(key)
+        | WebseedAction::Retry(key)
+        | WebseedAction::Disable(key)
+        | WebseedAction::Enable(key)
+        | WebseedAction::Limit(key, _) => *key,
+    };
+    if detail.webseeds.iter().any(|row| row.key == key) {
+        return Ok(());
+    }
+    Err(Refusal::new(format!("the torrent has no webseed {}; see `ctl webseeds`", key.0)))
 }
 
 /// The levels that changes mean for the files of a torrent, in order.

@@ -7,7 +7,7 @@ use super::asking::levels;
 use super::{Control, Outcome};
 use crate::contract::{
     AddRequest, Answer, EventKind, FileChoice, OrderChange, PeerSource, Priority, PriorityChange, Refusal,
-    Severity, StartState, TorrentPreview, TorrentState, Untrusted,
+    Severity, StartState, TorrentPreview, TorrentState, Untrusted, WebseedAction,
 };
 use crate::engine::io::{Input, TorrentCommand};
 use crate::engine::metadata::{FetchSetup, MetadataFetch};
@@ -42,7 +42,12 @@ impl Adder {
     ) -> Result<PreparedMagnet, Refusal> {
         let magnet = parse(&link)?;
         let save_dir = self.save_dir_of(request.save_dir).await?;
-        let (resume, _damaged) = self.load_resume(magnet.id()).await?;
+        let (mut resume, _damaged) = self.load_resume(magnet.id()).await?;
+        if !request.webseeds.is_empty() {
+            // The record keeps them until there is a torrent that asks them.
+            let record = &mut resume.get_or_insert_default().record;
+            record.webseeds.added.extend(request.webseeds);
+        }
         let saved_magnet = SavedMagnet { link, wishes: request.priorities };
         let saved = SavedTorrent {
             source: SavedSource::Magnet(saved_magnet.clone()),
@@ -108,6 +113,7 @@ impl Adder {
         let wishes = Wishes {
             save_dir: saved.save_dir.clone(),
             trackers: saved.trackers.clone(),
+            webseeds: Vec::new(),
             added_unix_s: saved.added_unix_ms / 1000,
             resume,
             priorities: selected(&magnet, &metainfo.info),
@@ -146,6 +152,10 @@ impl Control {
             let trackers = magnet.trackers.iter().chain(&parts.saved.trackers).cloned().collect();
             let adding = Input::Command(TorrentCommand::AddTrackers(trackers));
             let _ = member.inbox.send(ToDriver::Input(adding)).await;
+            for url in &magnet.webseeds {
+                let adding = TorrentCommand::Webseed(WebseedAction::Add(url.clone()));
+                let _ = member.inbox.send(ToDriver::Input(Input::Command(adding))).await;
+            }
             for (source, addresses) in parts.fetch.known_peers() {
                 let _ = member.inbox.send(ToDriver::Input(Input::PeersFound { source, addresses })).await;
             }

@@ -22,7 +22,7 @@ use super::handle::{EngineEnds, Request};
 use super::settings::Settings;
 use super::store::{Damaged, SavedLimits, Stored};
 use crate::contract::{
-    Answer, Command, Event, EventKind, PeerSource, Refusal, RemoveData, Severity, Untrusted,
+    Answer, Command, Event, EventKind, PeerSource, Refusal, RemoveData, Severity, Untrusted, WebseedAction,
 };
 use crate::engine::io::{Input, ReadRequest, TorrentCommand};
 use crate::inspect;
@@ -212,9 +212,7 @@ impl Control {
                 let reader = reading::reader_id(asker, reader);
                 self.read(torrent, ReadRequest { reader, file, offset, bytes_max, ahead_bytes }, reply);
             }
-            Command::Webseed { torrent, action } => {
-                self.tell(torrent, TorrentCommand::Webseed(action), reply);
-            }
+            Command::Webseed { torrent, action } => self.webseed(torrent, action, reply),
             Command::Detail(torrent) => self.detail(torrent, reply),
             Command::Dump(kind) => reply.send(Ok(Answer::Dump(Box::new(inspect::dump(kind))))),
             Command::Shutdown => {}
@@ -248,6 +246,7 @@ impl Control {
         let id = prepared.torrent.id();
         self.refuse_leaving(id)?;
         let (peers, trackers) = (std::mem::take(&mut prepared.peers), std::mem::take(&mut prepared.trackers));
+        let webseeds = std::mem::take(&mut prepared.webseeds);
         let known = self.directory.find(&prepared.torrent.info().swarm_hashes());
         let already = known.is_some();
         let listed = match known {
@@ -275,7 +274,11 @@ impl Control {
         let peers =
             (!peers.is_empty()).then_some(Input::PeersFound { source: PeerSource::Manual, addresses: peers });
         if let Some(inbox) = self.directory.inbox(listed) {
-            for input in adding.map(Input::Command).into_iter().chain(peers) {
+            let webseeds = webseeds
+                .into_iter()
+                .filter(|_| already)
+                .map(|url| Input::Command(TorrentCommand::Webseed(WebseedAction::Add(url))));
+            for input in adding.map(Input::Command).into_iter().chain(webseeds).chain(peers) {
                 let _ = inbox.send(ToDriver::Input(input)).await;
             }
         }

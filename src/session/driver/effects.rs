@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::Driver;
 use crate::engine::budget::Flow;
 use crate::engine::io::{Effect, ReadError, ReaderId};
+use crate::inspect;
 use crate::session::budget::ToBudget;
 use crate::session::disk::PieceWork;
 use crate::session::net::OutgoingBlock;
@@ -37,7 +38,12 @@ impl Driver {
                 Effect::Fetch(fetch) => self.outside.fetch(*fetch),
                 Effect::FetchCredit { fetch, bytes } => self.outside.credit(fetch, bytes),
                 Effect::EndFetch { fetch } => self.outside.end_fetch(fetch),
-                Effect::WantPlaces { .. } | Effect::ReturnPlaces { .. } => {}
+                Effect::WantPlaces { host, count } => {
+                    self.tell_budget(ToBudget::WantsPlaces(self.outside.id, host, count));
+                }
+                Effect::ReturnPlaces { host, count } => {
+                    self.tell_budget(ToBudget::ReturnsPlaces(self.outside.id, host, count));
+                }
             }
         }
     }
@@ -46,6 +52,25 @@ impl Driver {
     fn answer_read(&mut self, reader: ReaderId, result: Result<Bytes, ReadError>) {
         if let Some(reply) = self.reads.remove(&reader) {
             reply.send(result);
+        }
+    }
+
+    /// Tells the budget something that must not be lost. In order: once something waits, the rest waits behind it.
+    fn tell_budget(&mut self, said: ToBudget) {
+        self.unsaid.push_back(said);
+        self.say_to_budget();
+    }
+
+    /// Says what the budget's queue had no room for.
+    pub(super) fn say_to_budget(&mut self) {
+        while let Some(said) = self.unsaid.pop_front() {
+            match self.outside.shared.budget.try_send(said) {
+                Ok(()) | Err(inspect::TrySendError::Closed(_)) => {}
+                Err(inspect::TrySendError::Full(said)) => {
+                    self.unsaid.push_front(said);
+                    return;
+                }
+            }
         }
     }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::sleep_until;
 
-use super::budget::{Deliver, ToBudget};
+use super::budget::{Deliver, Granted, ToBudget};
 use super::clock::Clock;
 use super::discovery::TrackerClient;
 use super::disk::{DiskPool, Job, Storage};
@@ -31,7 +31,7 @@ use super::net::Greeted;
 use super::store::StoreHandle;
 use super::webseed::WebseedClient;
 use crate::contract::{EventKind, OrderChange, TorrentDetail, TorrentRow, Untrusted};
-use crate::engine::budget::Grant;
+use crate::engine::budget::{Grant, PlaceGrant};
 use crate::engine::io::{DiskError, Input, ReadError, ReadRequest, ReaderId, TorrentCommand};
 use crate::engine::torrent::{DetailExtras, Torrent};
 use crate::inspect;
@@ -146,6 +146,8 @@ struct Driver {
     auditing: Auditing,
     /// Readers that wait for their bytes.
     reads: BTreeMap<ReaderId, inspect::ReplySender<Result<Bytes, ReadError>>>,
+    /// What the budget's queue had no room for.
+    unsaid: VecDeque<ToBudget>,
     stopped: bool,
 }
 
@@ -165,6 +167,7 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
         waiting_jobs: VecDeque::new(),
         pictures,
         reads: BTreeMap::new(),
+        unsaid: VecDeque::new(),
         stopped: false,
     };
     let id = driver.torrent.id();
@@ -174,12 +177,14 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
 
 /// How the budget hands a grant to a torrent. One that has ended takes it too: nobody asks for it again.
 fn granting(inbox: inspect::Sender<ToDriver>) -> Deliver {
-    Box::new(move |grant: Grant| {
-        let Grant { torrent: _, up_bytes, down_bytes } = grant;
-        match inbox.try_send(ToDriver::Input(Input::Granted { up_bytes, down_bytes })) {
-            Err(inspect::TrySendError::Full(_)) => Err(grant),
-            Ok(()) | Err(inspect::TrySendError::Closed(_)) => Ok(()),
-        }
+    Box::new(move |granted: Granted| {
+        let input = match granted {
+            Granted::Bytes(Grant { torrent: _, up_bytes, down_bytes }) => {
+                Input::Granted { up_bytes, down_bytes }
+            }
+            Granted::Places(PlaceGrant { torrent: _, host, count }) => Input::Places { host, count },
+        };
+        !matches!(inbox.try_send(ToDriver::Input(input)), Err(inspect::TrySendError::Full(_)))
     })
 }
 
@@ -211,7 +216,8 @@ impl Driver {
     fn next_wake(&mut self) -> Time {
         let now = self.outside.shared.clock.now();
         let deadline = self.torrent.next_deadline().map(|(at, _)| at);
-        let job = (!self.waiting_jobs.is_empty()).then(|| now + limits::DISK_SUBMIT_RETRY);
+        let job = (!self.waiting_jobs.is_empty() || !self.unsaid.is_empty())
+            .then(|| now + limits::DISK_SUBMIT_RETRY);
         let idle = now + limits::DRIVER_IDLE;
         [deadline, self.pictures.next_at(), job, self.auditing.next_at()]
             .into_iter()
@@ -243,6 +249,7 @@ impl Driver {
         }
         let now = self.outside.shared.clock.now();
         self.submit_waiting();
+        self.say_to_budget();
         self.plan(now);
         slowest.consider("planning", now, self.outside.shared.clock.now());
         // What a person changed is seen in the turn that changes it.

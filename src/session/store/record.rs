@@ -55,7 +55,7 @@ pub struct SavedTorrent {
 }
 
 /// What is known of a torrent's progress.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedResume {
     /// The engine's record.
     pub record: ResumeRecord,
@@ -145,11 +145,12 @@ impl Value for SavedLimits {
 }
 
 impl Value for SavedResume {
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn from_older(version: u8, payload: &[u8]) -> Option<Self> {
         match version {
             1 => whole::<older::ResumeV1>(payload).map(Self::from),
+            2 => whole::<older::ResumeV2>(payload).map(Self::from),
             _ => None,
         }
     }
@@ -248,6 +249,7 @@ impl<'de> Deserialize<'de> for SavedTorrent {
 mod tests {
     use super::*;
     use crate::contract::{DownloadOrder, FileChoice, FirstLast, PieceSequence, Priority};
+    use crate::engine::io::WebseedChoices;
     use crate::units::PieceIndex;
 
     fn torrent() -> SavedTorrent {
@@ -301,6 +303,7 @@ mod tests {
             uploaded_bytes: 70_000,
             peers: vec!["192.0.2.7:6881".parse().unwrap(), "[2001:db8::1]:51413".parse().unwrap()],
             banned: vec![serde_json::from_str(r#"{"address":"198.51.100.9","port":null}"#).unwrap()],
+            webseeds: WebseedChoices::default(),
         };
         let stamp = |bytes, modified_s, modified_ns| Some(FileStamp { bytes, modified_s, modified_ns });
         let stamps = vec![stamp(160_000, 1_700_000_000, 999_999_999), None, stamp(0, -1, 0)];
@@ -321,6 +324,11 @@ mod tests {
     const RESUME_V2: &str = "02c05bc0712cc3343e02a04002ffc00105019003030002010101ac02f0a2040200c0000207e135012001\
         0db8000000000000000000000001d591030100c633640900030180e20980c49fd50cff93ebdc030001000100";
 
+    /// Written by the code that brought version 3.
+    const RESUME_V3: &str = "033cdcda3d7d2f4edd02a04002ffc00105019003030002010101ac02f0a2040200c0000207e1350120010db800\
+        0000000000000000000001d591030100c6336409000111687474703a2f2f772e6578616d706c652f0001116874\
+        74703a2f2f782e6578616d706c652f030180e20980c49fd50cff93ebdc030001000100";
+
     #[test]
     fn fault_94_what_an_earlier_release_wrote_is_read() {
         let order = DownloadOrder { sequence: PieceSequence::InOrder, first_last: FirstLast::First };
@@ -331,7 +339,11 @@ mod tests {
         let limits = SavedLimits { down: Some(Rate(500)), up: None };
         assert_eq!(decode(b"limits", &bytes_of(LIMITS_V1)), Ok(limits));
         // A form that changes without a new version fails here.
-        assert_eq!(encode(b"key", &resume(order)), bytes_of(RESUME_V2));
+        let mut newest = resume(order);
+        newest.record.webseeds.added.push("http://w.example/".to_owned());
+        newest.record.webseeds.disabled.push("http://x.example/".to_owned());
+        assert_eq!(read(RESUME_V3), Ok(newest.clone()));
+        assert_eq!(encode(b"key", &newest), bytes_of(RESUME_V3));
         assert_eq!(encode(b"key", &torrent()), bytes_of(TORRENT_V1));
         assert_eq!(encode(b"limits", &limits), bytes_of(LIMITS_V1));
     }

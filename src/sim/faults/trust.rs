@@ -112,7 +112,7 @@ fn fault_85_data_that_is_right_is_never_fetched_and_what_is_wrong_always_is() {
             for assume in [Assume::Nothing, Assume::Complete] {
                 for record in [Record::Absent, Record::True, Record::Stale] {
                     for data in [Data::Right, Data::Partial, Data::Holes, Data::Wrong] {
-                        play(Policy { check, trust, assume }, record, data);
+                        play(Policy { check, trust, assume, ..Policy::default() }, record, data);
                     }
                 }
             }

@@ -216,6 +216,7 @@ pub(crate) fn setup(info: &Arc<Info>, record: ResumeRecord) -> Setup {
     Setup {
         info: Arc::clone(info),
         trackers: Vec::new(),
+        webseeds: Vec::new(),
         peer_id: PeerId(*b"-UC0001-benchmarking"),
         listen_port: 6881,
         announce_key: 1,
