@@ -83,7 +83,8 @@ impl Requests {
             if self.slow_start {
                 self.pipeline = (self.pipeline + 1).min(limits::PIPELINE_MAX);
             }
-            return Asked::Yes;
+            let asked_before = self.forgotten.contains(&(piece, block));
+            return if asked_before { Asked::Twice } else { Asked::Yes };
         }
         match self.forgotten.iter().position(|&entry| entry == (piece, block)) {
             Some(at) => {
@@ -172,6 +173,9 @@ impl Requests {
 pub(in crate::engine) enum Asked {
     /// It was on the wire.
     Yes,
+    /// It was on the wire, and had been given up before: which of the two requests it answers is not known, and the
+    /// other one may still be answered.
+    Twice,
     /// It was asked for, then cancelled or given up.
     Forgotten,
     /// It was never asked for.
@@ -196,6 +200,17 @@ mod tests {
         assert_eq!(requests.arrived(PIECE, BlockIndex(0), late), Asked::Forgotten);
         assert!(!requests.is_snubbed());
         assert_eq!(requests.arrived(PIECE, BlockIndex(0), late), Asked::Never);
+    }
+
+    #[test]
+    fn a_block_that_was_given_up_and_asked_for_again_answers_one_of_two_requests() {
+        let mut requests = Requests::new();
+        requests.sent(PIECE, BlockIndex(0), Time::ZERO);
+        assert!(requests.cancel(PIECE, BlockIndex(0)));
+        requests.sent(PIECE, BlockIndex(0), Time::ZERO);
+        assert_eq!(requests.arrived(PIECE, BlockIndex(0), Time::ZERO), Asked::Twice);
+        assert_eq!(requests.arrived(PIECE, BlockIndex(0), Time::ZERO), Asked::Forgotten);
+        assert_eq!(requests.arrived(PIECE, BlockIndex(0), Time::ZERO), Asked::Never);
     }
 
     #[test]

@@ -183,7 +183,12 @@ impl Torrent {
         self.down.add(now, bytes);
         self.totals.downloaded_bytes += bytes;
         self.totals.session_downloaded_bytes += bytes;
-        let holder = if asked == Asked::Yes { Holder::Counted } else { Holder::NotCounted };
+        if asked == Asked::Twice {
+            // Else the peer may send it once more.
+            self.send_cancel(now, id, piece, index);
+        }
+        let counted = matches!(asked, Asked::Yes | Asked::Twice);
+        let holder = if counted { Holder::Counted } else { Holder::NotCounted };
         let used = self.take_block(now, (piece, index), data, Sender::Peer(address), holder);
         if used == Use::Wasted {
             self.totals.wasted_bytes += bytes;
