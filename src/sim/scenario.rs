@@ -1,5 +1,7 @@
 //! Whole scenarios drawn from a seed: a time of faults, then everything heals and every download must end.
 
+mod web;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use crate::contract::{
 use crate::engine::io::{ReadRequest, ReaderId, ResumeRecord, TorrentCommand};
 use crate::engine::torrent::Policy;
 use crate::units::{FileIndex, PieceIndex, Rate};
+
+pub use web::run_web;
 
 /// Virtual time in which everything must be complete once nothing goes wrong any more.
 const HEALED_MAX: Duration = Duration::from_secs(900);
