@@ -238,6 +238,49 @@ mod tests {
     }
 
     #[test]
+    fn the_pipeline_stops_doubling_where_the_rate_does_not_follow_and_then_follows_the_rate() {
+        let mut requests = Requests::new();
+        for block in 0..200 {
+            requests.sent(PIECE, BlockIndex(block), Time::ZERO);
+            requests.arrived(PIECE, BlockIndex(block), Time::ZERO);
+        }
+        let grown = requests.pipeline();
+        assert!(grown > 2 * limits::PIPELINE_START);
+        // Nothing flows: twice what that would need is far exceeded.
+        requests.resize(Time::ZERO, &RateMeter::default());
+        assert_eq!(requests.pipeline(), limits::PIPELINE_MIN);
+        requests.sent(PIECE, BlockIndex(0), Time::ZERO);
+        requests.arrived(PIECE, BlockIndex(0), Time::ZERO);
+        assert_eq!(requests.pipeline(), limits::PIPELINE_MIN, "blocks alone make it grow no more");
+        let mut meter = RateMeter::default();
+        let second = Time::from_micros(1_000_000);
+        meter.add(second, 100 * u64::from(limits::BLOCK_BYTES));
+        requests.resize(second, &meter);
+        assert!(requests.pipeline() > limits::PIPELINE_MIN);
+    }
+
+    #[test]
+    fn silence_counts_from_the_last_block_and_any_block_ends_a_snub() {
+        let mut requests = Requests::new();
+        let later = Time::from_micros(5_000_000);
+        requests.sent(PIECE, BlockIndex(0), Time::ZERO);
+        requests.sent(PIECE, BlockIndex(1), Time::ZERO);
+        requests.arrived(PIECE, BlockIndex(0), later);
+        assert_eq!(requests.overdue_at(), Some(later + limits::REQUEST_TIMEOUT));
+        requests.time_out();
+        requests.sent(PIECE, BlockIndex(2), later);
+        assert_eq!(requests.arrived(PIECE, BlockIndex(2), later), Asked::Yes);
+        assert!(!requests.is_snubbed());
+        requests.time_out();
+        requests.sent(PIECE, BlockIndex(3), later);
+        requests.cancel(PIECE, BlockIndex(3));
+        requests.sent(PIECE, BlockIndex(4), Time::ZERO);
+        let much_later = Time::from_micros(60_000_000);
+        assert_eq!(requests.arrived(PIECE, BlockIndex(3), much_later), Asked::Forgotten);
+        assert_eq!(requests.overdue_at(), Some(much_later + limits::REQUEST_TIMEOUT), "a late block counts");
+    }
+
+    #[test]
     fn a_slow_peer_has_a_short_pipeline() {
         let mut requests = Requests::new();
         let mut meter = RateMeter::default();

@@ -133,6 +133,36 @@ mod tests {
     }
 
     #[test]
+    fn no_more_are_given_than_asked_for_and_the_rarest_of_few_come_first() {
+        let length = 10_000;
+        let mut order = PieceOrder::new(length);
+        let mut rng = fastrand::Rng::with_seed(3);
+        for piece in 0..length {
+            let availability = u16::try_from(1 + piece % 7).unwrap();
+            let ordering = Ordering { level: PieceLevel::Normal, partial: false, availability };
+            order.place(PieceIndex(piece), ordering, &mut rng);
+        }
+        // So few that the walk from the best end gives up.
+        let mut have = Bits::empty(length);
+        [13, 5_004, 9_998, 7_000, 6].into_iter().for_each(|piece| {
+            have.set(PieceIndex(piece), true);
+        });
+        let found = |reverse, limit| Scan { have: &have, reverse }.candidates(&order, limit);
+        let ranks = |found: &[PieceIndex]| found.iter().map(|piece| order.rank(*piece)).collect::<Vec<_>>();
+        let three = found(false, 3);
+        assert_eq!(three.len(), 3);
+        assert!(ranks(&three).is_sorted());
+        assert_eq!(found(false, 50).len(), 5);
+        let from_the_end = found(true, 2);
+        assert_eq!(from_the_end.len(), 2);
+        assert!(
+            ranks(&from_the_end)
+                .iter()
+                .all(|rank| *rank >= *ranks(&found(false, 5)).iter().max().unwrap() - 1)
+        );
+    }
+
+    #[test]
     fn a_snubbing_peer_is_given_the_far_end() {
         let have = Bits::full(100);
         let found = Scan { have: &have, reverse: true }.candidates(&order_of(100), 100);

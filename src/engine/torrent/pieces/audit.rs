@@ -1,6 +1,6 @@
 //! What is derived, compared with what follows from scratch. Whole in tests; in a running program some pieces at a time.
 
-use super::tally::{PartialTally, Tally};
+use super::tally::Tally;
 use super::{PieceIndex, PieceState, Pieces};
 use crate::contract::Priority;
 use crate::engine::picker::{Ordering, PieceOrder};
@@ -60,9 +60,10 @@ impl Audit {
     }
 
     fn compare_totals(&mut self, pieces: &Pieces) -> Option<String> {
-        for partial in pieces.partial.values() {
-            self.totals.count_partial(PartialTally::default(), PartialTally::of(partial));
-        }
+        let partials = pieces.partial.values();
+        let on_the_wire = partials.clone().filter(|partial| partial.requested() > 0).count();
+        self.totals.requested = u32::try_from(on_the_wire).unwrap_or(u32::MAX);
+        self.totals.memory_bytes = partials.map(super::Partial::memory_bytes).sum();
         if self.totals != pieces.tally {
             return Some(format!("counted {:?} where {:?} is due", pieces.tally, self.totals));
         }

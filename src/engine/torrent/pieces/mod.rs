@@ -447,3 +447,6 @@ fn set_membership(set: &mut BTreeSet<PieceIndex>, piece: PieceIndex, member: boo
         set.remove(&piece);
     }
 }
+
+#[cfg(test)]
+mod tests;

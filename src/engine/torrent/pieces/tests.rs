@@ -1,0 +1,156 @@
+//! What is derived from the states of pieces, each case by itself.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::contract::{Blocked, PieceRun};
+use crate::engine::bits::Bits;
+use crate::engine::peers::ban::Sender;
+use crate::engine::torrent::partial::Holder;
+use crate::limits::BLOCK_BYTES;
+use crate::metainfo;
+use crate::units::BlockIndex;
+
+const TWO_BLOCKS: u32 = 2 * BLOCK_BYTES;
+
+/// Pieces of two blocks each, of two files: the first has `first` pieces, the second one.
+fn pieces(first: u32, initial: impl Fn(PieceIndex) -> PieceState) -> Pieces {
+    let length = |pieces: u32| pieces * TWO_BLOCKS;
+    let mut torrent = format!(
+        "d4:infod5:filesld6:lengthi{}e4:pathl1:aeed6:lengthi{}e4:pathl1:beee4:name1:t12:piece lengthi{TWO_BLOCKS}e6:pieces{}:",
+        length(first),
+        length(1),
+        20 * (first + 1)
+    )
+    .into_bytes();
+    torrent.extend(vec![0; 20 * (first as usize + 1)]);
+    torrent.extend(b"ee");
+    let info = metainfo::parse(Bytes::from(torrent)).unwrap().info;
+    Pieces::new(info, vec![Priority::Normal; 2], initial, fastrand::Rng::with_seed(1))
+}
+
+fn request(pieces: &mut Pieces, piece: u32, blocks: u32) {
+    pieces.with_partial(PieceIndex(piece), |partial| partial.request(blocks));
+}
+
+fn arrive(pieces: &mut Pieces, piece: u32, block: u32) {
+    let from = Sender::Peer(std::net::SocketAddr::from(([10, 0, 0, 1], 1)));
+    let data = Bytes::from(vec![0; BLOCK_BYTES as usize]);
+    pieces.with_partial(PieceIndex(piece), |partial| {
+        partial.arrived(BlockIndex(block), data, from, Holder::Counted)
+    });
+}
+
+#[test]
+fn each_state_has_its_run_and_its_one_reason() {
+    let mut pieces = pieces(8, |piece| match piece.0 {
+        0 => PieceState::Verified,
+        1 => PieceState::Trusted,
+        2 => PieceState::Checking,
+        3 => PieceState::OnDemand,
+        _ => PieceState::Missing,
+    });
+    pieces.set_priorities(&[(FileIndex(1), Priority::Off)]);
+    request(&mut pieces, 4, 1);
+    request(&mut pieces, 5, 2);
+    request(&mut pieces, 6, 1);
+    arrive(&mut pieces, 6, 0);
+    pieces.set_state(PieceIndex(7), PieceState::Storing);
+    let mut askable = Bits::empty(9);
+    [3, 4, 5, 8].into_iter().for_each(|piece| {
+        askable.set(PieceIndex(piece), true);
+    });
+    let reach = Reach { held: Bits::full(9), askable };
+    let runs = pieces.runs(&mut RunCache::default(), reach, None);
+    let each: Vec<PieceRun> = runs.iter().flat_map(|run| (0..run.length).map(move |_| run)).collect();
+    let seen = |run: &PieceRun| {
+        let flags = [run.have, run.partial, run.checking, run.unknown, run.unverified, run.requested];
+        let letters = flags.iter().zip("hpcuvr".chars()).filter(|(set, _)| **set).map(|(_, letter)| letter);
+        (letters.collect::<String>(), run.blocked)
+    };
+    let due = [
+        ("h", None),
+        ("hv", None),
+        ("c", Some(Blocked::Checking)),
+        ("u", None),
+        ("r", None),
+        ("r", Some(Blocked::AllRequested)),
+        ("p", Some(Blocked::Choked)),
+        ("p", Some(Blocked::Storing)),
+        // Not wanted: there is nothing to ask why.
+        ("", None),
+    ];
+    let got: Vec<_> = each.iter().map(seen).collect();
+    assert_eq!(got, due.map(|(letters, blocked)| (letters.to_owned(), blocked)));
+}
+
+#[test]
+fn counts_of_begun_pieces_are_those_of_their_blocks() {
+    let mut pieces = pieces(3, |_| PieceState::Missing);
+    request(&mut pieces, 0, 2);
+    request(&mut pieces, 1, 1);
+    arrive(&mut pieces, 0, 1);
+    let counts = |pieces: &Pieces| (pieces.counts(&Bits::full(4)).requested, pieces.memory_bytes());
+    assert_eq!(counts(&pieces), (2, u64::from(BLOCK_BYTES)));
+    arrive(&mut pieces, 1, 0);
+    assert_eq!(counts(&pieces), (1, 2 * u64::from(BLOCK_BYTES)));
+    pieces.forget_blocks(PieceIndex(0));
+    assert_eq!(counts(&pieces), (0, u64::from(BLOCK_BYTES)));
+    pieces.with_partial(PieceIndex(2), |partial| {
+        let block = partial.request(1)[0];
+        partial.release(block);
+    });
+    assert!(pieces.partial(PieceIndex(2)).is_none(), "an untouched piece takes no room");
+    assert_eq!(pieces.inconsistency(), None);
+}
+
+#[test]
+fn the_rarest_piece_counts_seeds_and_pieces_that_are_begun() {
+    let mut pieces = pieces(3, |_| PieceState::Missing);
+    for (piece, sources) in [(0, 3), (1, 2), (2, 5), (3, 4)] {
+        (0..sources).for_each(|_| pieces.count_source(PieceIndex(piece), Presence::Came));
+    }
+    assert_eq!(pieces.rarest(), Some(2));
+    pieces.count_seed(Presence::Came);
+    assert_eq!(pieces.rarest(), Some(3));
+    // All of it on the wire: it is in no order, and still the rarest.
+    request(&mut pieces, 1, 2);
+    assert_eq!(pieces.rarest(), Some(3));
+    pieces.forget_sources();
+    assert_eq!((pieces.rarest(), pieces.inconsistency()), (Some(0), None));
+    (0..4).for_each(|piece| pieces.set_state(PieceIndex(piece), PieceState::Verified));
+    assert_eq!(pieces.rarest(), None);
+}
+
+#[test]
+fn a_piece_on_the_wire_that_becomes_more_urgent_is_told_of_and_one_that_becomes_less_so_is_not() {
+    let mut pieces = pieces(2, |_| PieceState::Missing);
+    request(&mut pieces, 2, 2);
+    let before = pieces.order().raised();
+    pieces.set_priorities(&[(FileIndex(1), Priority::High)]);
+    let raised = pieces.order().raised();
+    assert!(raised > before);
+    pieces.set_priorities(&[(FileIndex(1), Priority::Low)]);
+    assert_eq!(pieces.order().raised(), raised);
+    pieces.note_raise();
+    assert_eq!(pieces.order().raised(), raised + 1);
+}
+
+#[test]
+fn what_is_hashed_on_demand_follows_the_order_too_and_what_may_be_asked_anew_is_told() {
+    let mut pieces = pieces(5, |_| PieceState::OnDemand);
+    pieces.set_sequence(PieceSequence::InOrder);
+    let unknown = pieces.unknown().unwrap();
+    assert_eq!(unknown.sequence(), PieceSequence::InOrder);
+    assert_eq!(unknown.len(), 6);
+    // The order of pieces on demand is made when there is one; it begins with the sequence of the other.
+    (0..6).for_each(|piece| pieces.set_state(PieceIndex(piece), PieceState::Missing));
+    assert!(pieces.unknown().is_none());
+    let version = pieces.order().version();
+    pieces.count_seed(Presence::Came);
+    assert!(pieces.order().version() > version, "a seed may be asked for everything");
+    let version = pieces.order().version();
+    request(&mut pieces, 0, 1);
+    pieces.with_partial(PieceIndex(0), |partial| partial.release(BlockIndex(0)));
+    assert!(pieces.order().version() > version, "a block is free again");
+}
