@@ -23,4 +23,5 @@ mod swarm;
 mod torrent_files;
 mod trackers;
 pub(crate) mod unchoke;
+mod webseeds;
 mod wire_tap;

@@ -2,6 +2,7 @@
 
 mod aria2;
 mod libtorrent;
+mod nginx;
 mod opentracker;
 mod qbittorrent;
 mod rtorrent;
@@ -14,6 +15,7 @@ use super::process::{find_program, say, wait_for};
 use super::unchoke::PROGRAM_START_MAX;
 
 pub(crate) use libtorrent::{AddOptions, Libtorrent};
+pub(crate) use nginx::Nginx;
 pub(crate) use opentracker::Opentracker;
 pub(crate) use transmission::Transmission;
 
@@ -26,6 +28,7 @@ pub(crate) enum Client {
     Rtorrent,
     Libtorrent,
     Opentracker,
+    Nginx,
 }
 
 impl Client {
@@ -37,6 +40,7 @@ impl Client {
             Self::Rtorrent => find_program("rtorrent"),
             Self::Libtorrent => libtorrent::find_python(),
             Self::Opentracker => find_program("opentracker"),
+            Self::Nginx => find_program("nginx"),
         }
     }
 }
@@ -98,7 +102,7 @@ pub(crate) fn start(client: Client, program: &Path, job: &Job<'_>) -> Box<dyn Ri
         Client::Qbittorrent => Box::new(qbittorrent::Qbittorrent::start(program, job)),
         Client::Rtorrent => Box::new(rtorrent::Rtorrent::start(program, job)),
         Client::Libtorrent => Box::new(Libtorrent::start(program, job)),
-        Client::Opentracker => panic!("opentracker is not a peer"),
+        Client::Opentracker | Client::Nginx => panic!("{client:?} is not a peer"),
     };
     if job.role == Role::Seed {
         wait_for(&format!("{client:?} seeds"), PROGRAM_START_MAX, || rival.is_complete().then_some(()));
