@@ -193,7 +193,7 @@ impl Torrent {
         if self.phase.transfers() {
             self.call_peers(now);
             self.follow_interest(now);
-            self.share_with_peers(now);
+            self.share_with_others(now);
             self.plan_requests(now);
             self.choke_round(now);
             self.serve(now);

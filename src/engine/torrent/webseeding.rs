@@ -397,8 +397,8 @@ impl Torrent {
         self.webseeds.look_at = (!idle).then_some(now + limits::HOUSEKEEPING);
     }
 
-    /// Where nothing is left to ask peers for, requests of webseeds give up what they would take long to bring.
-    pub(super) fn share_with_peers(&mut self, now: Time) {
+    /// Where nothing is left to ask others for, requests of webseeds give up what they would take long to bring.
+    pub(super) fn share_with_others(&mut self, now: Time) {
         if self.webseeds.underway.is_empty() || self.pieces.order().len() > 0 {
             return;
         }
@@ -406,13 +406,22 @@ impl Torrent {
         let starved = |peer: &Connection| {
             peer.may_request() && peer.requests.free() > 0 && peer.starved_at == Some(version)
         };
-        if !self.connections.values().any(starved) {
+        let peers = self.connections.values().any(starved);
+        let idle = self.webseeds.iter().filter(|webseed| {
+            webseed.starved_at == Some(version)
+                && self.webseeds.may_ask(webseed, now)
+                && self.webseeds.count_of(webseed.key) < webseed.requests_max
+                && !self.waits_for_silence(webseed.key)
+        });
+        let idle: Vec<WebseedKey> = idle.map(|webseed| webseed.key).collect();
+        if !peers && idle.is_empty() {
             return;
         }
         let mut freed = Vec::new();
         for fetch in self.webseeds.underway.values_mut().filter(|fetch| fetch.has_shown_its_rate(now)) {
             let kept = fetch.blocks_within(now, limits::FETCH_KEPT_SPAN);
-            if fetch.held_blocks() > 2 * kept {
+            let others = peers || idle.iter().any(|key| *key != fetch.webseed);
+            if others && fetch.held_blocks() > 2 * kept {
                 freed.extend(fetch.give_up_behind(kept));
             }
         }

@@ -208,6 +208,15 @@ fn fault_44_removed_and_added_while_answers_arrive_it_ends_at_once() {
 }
 
 #[test]
+fn what_a_slow_webseed_holds_goes_to_a_fast_one_that_is_idle() {
+    let slow = WebServer { bps: 10_000, ..WebServer::good() };
+    let (mut world, leecher) = leecher_with(1, &Shape::files(&[8_000_000]), &[slow, WebServer::good()]);
+    // Alone the slow one would take minutes for what it is asked for first.
+    world.completes(leecher, seconds(12));
+    assert!(world.row(leecher).wasted_bytes * 100 <= 8_000_000, "{:?}", world.row(leecher));
+}
+
+#[test]
 fn a_host_is_asked_for_eight_things_at_a_time_and_a_limit_holds() {
     let slow = WebServer { bps: 50_000, ..WebServer::good() };
     let mut world = World::new(1, &Shape::files(&[30_000_000]));
