@@ -154,7 +154,7 @@ impl World {
                 }
                 FetchPart::File { .. } => bytes.extend(std::iter::repeat_n(0xaa, length)),
                 FetchPart::Zeros { .. } | FetchPart::Piece { .. } => {
-                    bytes.extend(std::iter::repeat_n(0, length))
+                    bytes.extend(std::iter::repeat_n(0, length));
                 }
             }
         }

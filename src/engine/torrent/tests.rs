@@ -489,17 +489,3 @@ fn rule_breakers_are_sent_away() {
         assert!(world.nodes[leecher].torrent.connections.is_empty(), "{message:?}");
     }
 }
-
-/// aria2 sends a bitfield in place of many `have`s.
-#[test]
-fn a_paused_torrents_next_deadline_is_not_in_the_past() {
-    let mut world = World::new(1, 100_000);
-    let leecher = world.add_leecher();
-    world.nodes[leecher]
-        .torrent
-        .handle(Time::ZERO, Input::PeersFound { source: PeerSource::Tracker, addresses: vec![address(200)] });
-    world.command(leecher, TorrentCommand::Pause);
-    world.run(Duration::from_secs(600));
-    let deadline = world.nodes[leecher].torrent.next_deadline();
-    assert!(deadline.is_none_or(|(at, _)| at > world.now), "{deadline:?}");
-}

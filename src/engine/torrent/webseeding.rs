@@ -166,7 +166,8 @@ impl Torrent {
         let Some(partial) = self.pieces.partial(piece) else { return true };
         let owner = partial.exclusive.and_then(Owner::peer).and_then(|owner| self.connections.get(&owner));
         let reserved = owner.is_some_and(|owner| owner.may_request() && !owner.requests.is_snubbed());
-        !reserved && !(self.bans.is_suspect(piece) && partial.requested() > 0)
+        let mixed = self.bans.is_suspect(piece) && partial.requested() > 0;
+        !reserved && !mixed
     }
 
     /// Holds the blocks of a run, takes a place, notes the request, and asks.

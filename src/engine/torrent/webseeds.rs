@@ -19,10 +19,8 @@ impl Torrent {
     /// A request is over.
     pub(super) fn fetch_ended(&mut self, now: Time, id: FetchId, result: Result<(), FetchError>) {
         let Some(fetch) = self.forget_fetch(now, id) else { return };
-        if let Some(webseed) = self.webseeds.get_mut(fetch.webseed) {
-            if result.is_ok() {
-                fetch.files.iter().for_each(|file| webseed.file_works(*file));
-            }
+        if let Some(webseed) = self.webseeds.get_mut(fetch.webseed).filter(|_| result.is_ok()) {
+            fetch.files.iter().for_each(|file| webseed.file_works(*file));
         }
         if let Err(error) = result {
             self.fetch_failed(now, &fetch, error);
@@ -62,7 +60,7 @@ impl Torrent {
                     self.notify(EventKind::WebseedFailed { url, error: message, retry_s: wait });
                 }
             }
-            FetchErrorKind::Forbidden => self.ban_webseed(now, fetch.webseed, &message.raw().to_owned()),
+            FetchErrorKind::Forbidden => self.ban_webseed(now, fetch.webseed, message.raw()),
         }
     }
 

@@ -48,3 +48,16 @@ fn a_stop_during_a_save_saves_once_more() {
     let claimed = ones(&record.have) * u64::from(PIECE_BYTES / BLOCK_BYTES) + partial;
     assert_eq!((world.nodes[leecher].blocks_received, claimed), (5, 5));
 }
+
+#[test]
+fn a_paused_torrents_next_deadline_is_not_in_the_past() {
+    let mut world = World::new(1, 100_000);
+    let leecher = world.add_leecher();
+    world.nodes[leecher]
+        .torrent
+        .handle(Time::ZERO, Input::PeersFound { source: PeerSource::Tracker, addresses: vec![address(200)] });
+    world.command(leecher, TorrentCommand::Pause);
+    world.run(Duration::from_secs(600));
+    let deadline = world.nodes[leecher].torrent.next_deadline();
+    assert!(deadline.is_none_or(|(at, _)| at > world.now), "{deadline:?}");
+}
