@@ -71,16 +71,10 @@ impl World {
             Effect::FetchCredit { fetch, bytes } => self.credit_fetch(id, fetch, bytes),
             Effect::EndFetch { fetch } => self.end_web_request(id, fetch),
             Effect::WantPlaces { host, count } => {
-                if let Some(node) = self.engine_mut(id) {
-                    node.places.want(node.torrent.id(), &host, count);
-                }
-                self.grant_places(id);
+                self.with_places(id, |places, torrent| places.want(torrent, &host, count));
             }
             Effect::ReturnPlaces { host, count } => {
-                if let Some(node) = self.engine_mut(id) {
-                    node.places.give_back(node.torrent.id(), &host, count);
-                }
-                self.grant_places(id);
+                self.with_places(id, |places, torrent| places.give_back(torrent, &host, count));
             }
             Effect::Stopped => {
                 if let Some(node) = self.engine_mut(id) {

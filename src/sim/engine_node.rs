@@ -112,19 +112,7 @@ impl EngineNode {
                 disk.lose(*piece);
             }
         }
-        let mut record = options.record.clone();
-        if options.recorded {
-            let mut have = vec![0u8; count.div_ceil(8) as usize];
-            there.iter().for_each(|piece| have[piece.at() / 8] |= 0x80 >> (piece.at() % 8));
-            let mut known = vec![0xffu8; count.div_ceil(8) as usize];
-            if let Some(last) = known.last_mut().filter(|_| !count.is_multiple_of(8)) {
-                *last = 0xff << (8 - count % 8);
-            }
-            (record.have, record.known) = (have, known);
-            there.iter().for_each(|piece| {
-                disk.stored.insert(*piece);
-            });
-        }
+        let record = record_of(&options, count, &there, &mut disk);
         let mut budget = Budget::default();
         budget.set_limits(now, options.down_limit, options.up_limit);
         let number = u8::try_from(number).expect("a world has few participants");
@@ -254,6 +242,24 @@ impl EngineNode {
     pub fn is_stopped(&self) -> bool {
         self.stopped
     }
+}
+
+/// The record that a node begins with; what it vouches for counts as stored.
+fn record_of(options: &EngineOptions, count: u32, there: &[PieceIndex], disk: &mut Disk) -> ResumeRecord {
+    let mut record = options.record.clone();
+    if options.recorded {
+        let mut have = vec![0u8; count.div_ceil(8) as usize];
+        there.iter().for_each(|piece| have[piece.at() / 8] |= 0x80 >> (piece.at() % 8));
+        let mut known = vec![0xffu8; count.div_ceil(8) as usize];
+        if let Some(last) = known.last_mut().filter(|_| !count.is_multiple_of(8)) {
+            *last = 0xff << (8 - count % 8);
+        }
+        (record.have, record.known) = (have, known);
+        there.iter().for_each(|piece| {
+            disk.stored.insert(*piece);
+        });
+    }
+    record
 }
 
 /// What a torrent is told first where there are limits.

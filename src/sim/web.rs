@@ -8,8 +8,9 @@ use bytes::Bytes;
 use super::events::Happening;
 use super::world::{NodeId, World};
 use crate::contract::Untrusted;
+use crate::engine::budget::HostPlaces;
 use crate::engine::io::{Fetch, FetchError, FetchErrorKind, FetchHead, FetchPart, Input};
-use crate::units::{FetchId, FileIndex, Time};
+use crate::units::{FetchId, FileIndex, Time, TorrentId};
 
 /// Blocks that arrive together.
 const BLOCKS_PER_ARRIVAL: usize = 4;
@@ -227,9 +228,10 @@ impl World {
         }
     }
 
-    /// Hands out the places that are free at hosts of a node's budget.
-    pub(super) fn grant_places(&mut self, id: NodeId) {
+    /// Changes who waits for places at hosts or holds some, and hands out those that are free.
+    pub(super) fn with_places(&mut self, id: NodeId, change: impl FnOnce(&mut HostPlaces, TorrentId)) {
         let Some(node) = self.engine_mut(id) else { return };
+        change(&mut node.places, node.torrent.id());
         for grant in node.places.grants() {
             self.input_after(Duration::ZERO, id, Input::Places { host: grant.host, count: grant.count });
         }

@@ -98,7 +98,7 @@ fn fault_39_without_one_file_the_others_come_and_the_cause_is_named() {
     let done: Vec<bool> = detail.files.iter().map(|file| file.done_bytes + 32_768 >= file.bytes).collect();
     assert_eq!(done, [true, false, true]);
     assert_eq!(detail.webseeds[0].files_lacking, 1);
-    let error = detail.webseeds[0].last_error.clone().unwrap();
+    let error = detail.webseeds[0].last_error.clone().expect("a file is not there");
     assert!(error.raw().contains("f1: HTTP status 404"), "{error}");
     assert_eq!(world.cause(leecher).as_deref(), Some("no_source_for_wanted_pieces"));
     assert_eq!(world.told(leecher, |event| matches!(event, EventKind::WebseedFailed { .. })), 1);
@@ -149,7 +149,9 @@ fn fault_41_an_old_version_of_one_file_is_not_had_and_the_rest_goes_on() {
     world.pass(seconds(20));
     let row = webseed(&mut world, leecher, 0);
     assert_eq!((row.state, row.files_lacking), (WebseedState::Idle, 1));
-    assert!(row.wasted_bytes > 0 && row.last_error.unwrap().raw().contains("failed its hash"));
+    assert!(
+        row.wasted_bytes > 0 && row.last_error.expect("a piece failed").raw().contains("failed its hash")
+    );
     let sent = world.web_server(0).sent_bytes;
     world.pass(seconds(300));
     assert_eq!(world.web_server(0).sent_bytes, sent, "it is not asked for it again");
