@@ -257,8 +257,10 @@ impl Storage {
     /// Opens the save folder.
     pub(super) fn root(&self, root_use: RootUse) -> Result<OwnedFd, DiskError> {
         let failed = |attempt, errno| system_error(attempt, &self.save_dir, errno);
+        // Asked before the folder is looked for: another thread may make it in between.
+        let never_seen = self.device.get().is_none();
         let root = match open_root(&self.save_dir) {
-            Err(Errno::NOENT) if root_use == RootUse::Create && self.device.get().is_none() => {
+            Err(Errno::NOENT) if root_use == RootUse::Create && never_seen => {
                 make_root(&self.save_dir).map_err(|errno| failed(Attempt::Create, errno))?;
                 open_root(&self.save_dir)
             }

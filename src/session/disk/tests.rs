@@ -220,6 +220,29 @@ fn a_link_in_the_tree_is_refused_and_its_target_untouched() {
     assert!(world.path("d").is_symlink() && world.path("a").is_symlink());
 }
 
+/// Two pieces that come first at the same time both make the save folder.
+#[test]
+fn the_first_writes_of_several_threads_all_find_the_save_folder() {
+    let world = World::new();
+    for _ in 0..300 {
+        let start = std::sync::Barrier::new(4);
+        let storage = Storage::new(
+            Arc::clone(world.storage.info()),
+            world.save_dir(),
+            Arc::clone(world.pool.handles()),
+        );
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    storage.root(super::storage::RootUse::Create).unwrap();
+                });
+            }
+        });
+        fs::remove_dir(world.save_dir()).unwrap();
+    }
+}
+
 #[test]
 fn a_save_folder_that_cannot_be_written_is_named() {
     if rustix::process::geteuid().is_root() {
