@@ -18,7 +18,7 @@ use crate::engine::io::Input;
 use crate::units::{ConnectionId, PeerId, Time};
 
 /// Time between two looks of the checkers.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a tracker takes to answer.
 const TRACKER_ANSWER: Duration = Duration::from_millis(80);
 /// How long a call to nobody takes to fail.

@@ -16,6 +16,8 @@ fn seconds(seconds: u64) -> Duration {
 /// An engine that has nothing, and these servers as its webseeds.
 fn leecher_with(seed: u64, shape: &Shape, servers: &[WebServer]) -> (World, NodeId) {
     let mut world = World::new(seed, shape);
+    // Thousands of turns over thousands of pieces.
+    world.set_audit_every(16);
     let webseeds = servers.iter().map(|server| world.add_web_server(server.clone())).collect();
     let leecher = world.add_engine(EngineOptions { webseeds, ..EngineOptions::leecher() });
     (world, leecher)
@@ -185,7 +187,7 @@ fn fault_42_what_a_silent_server_holds_goes_to_peers() {
 
 #[test]
 fn fault_44_removed_and_added_while_answers_arrive_it_ends_at_once() {
-    for wait in (0..60).map(|step| Duration::from_millis(1 + step * 5)) {
+    for wait in (0..30).map(|step| Duration::from_millis(1 + step * 10)) {
         let (mut world, leecher) = leecher_with(44, &Shape::files(&[2_000_000]), &[WebServer::good()]);
         world.pass(wait);
         act(&mut world, leecher, WebseedAction::Remove(WebseedKey(0)));
@@ -222,6 +224,7 @@ fn what_a_slow_webseed_holds_goes_to_a_fast_one_that_is_idle() {
 fn a_host_is_asked_for_eight_things_at_a_time_and_a_limit_holds() {
     let slow = WebServer { bps: 50_000, ..WebServer::good() };
     let mut world = World::new(1, &Shape::files(&[30_000_000]));
+    world.set_audit_every(64);
     let url = world.add_web_server(slow);
     let webseeds = (0..4).map(|folder| format!("{url}{folder}/")).collect();
     let leecher = world.add_engine(EngineOptions { webseeds, ..EngineOptions::leecher() });
@@ -254,6 +257,7 @@ fn webseeds_and_peers_together_are_faster_and_waste_little() {
     let shape = Shape::files(&[12_000_000]);
     let time = |webseed: bool, peer: bool| {
         let mut world = World::new(1, &shape);
+        world.set_audit_every(16);
         world.set_quality(super::super::LinkQuality { rate: 1_000_000, ..super::super::LinkQuality::FAR });
         let url = world.add_web_server(WebServer { bps: 250_000, ..WebServer::good() });
         let webseeds = if webseed { vec![url] } else { Vec::new() };

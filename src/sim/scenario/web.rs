@@ -9,7 +9,7 @@ use crate::engine::io::TorrentCommand;
 use crate::sim::checks::Failure;
 use crate::sim::engine_node::EngineOptions;
 use crate::sim::web::{WebFault, WebServer};
-use crate::sim::world::NodeId;
+use crate::sim::world::{LOOK_EVERY, NodeId};
 use crate::units::{FileIndex, WebseedKey};
 
 /// Webseeds that a torrent may have in these scenarios, counted generously: keys of removed ones are not used again.
@@ -114,7 +114,9 @@ impl Scenario {
             server.stale.clear();
         }
         // What is under way is of the time before.
+        self.world.set_look_every(Duration::from_secs(1));
         self.world.run(ENDED_BY_THEN)?;
+        self.world.set_look_every(LOOK_EVERY);
         self.world.command(leecher, TorrentCommand::Resume);
         let mut done = false;
         for _ in 0..ASKED_AGAIN {
