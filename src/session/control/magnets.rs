@@ -7,7 +7,7 @@ use super::asking::levels;
 use super::{Control, Outcome};
 use crate::contract::{
     AddRequest, Answer, EventKind, FileChoice, OrderChange, PeerSource, Priority, PriorityChange, Refusal,
-    Severity, StartState, TorrentPreview, TorrentState, Untrusted, WebseedAction,
+    Severity, StartState, TorrentPreview, TorrentState, Untrusted,
 };
 use crate::engine::io::{Input, TorrentCommand};
 use crate::engine::metadata::{FetchSetup, MetadataFetch};
@@ -152,10 +152,8 @@ impl Control {
             let trackers = magnet.trackers.iter().chain(&parts.saved.trackers).cloned().collect();
             let adding = Input::Command(TorrentCommand::AddTrackers(trackers));
             let _ = member.inbox.send(ToDriver::Input(adding)).await;
-            for url in &magnet.webseeds {
-                let adding = TorrentCommand::Webseed(WebseedAction::Add(url.clone()));
-                let _ = member.inbox.send(ToDriver::Input(Input::Command(adding))).await;
-            }
+            // Its webseeds are not handed on: what is added to a torrent that runs counts as named by hand, and may be
+            // where only we can reach it. A link from outside must not have that said for it.
             for (source, addresses) in parts.fetch.known_peers() {
                 let _ = member.inbox.send(ToDriver::Input(Input::PeersFound { source, addresses })).await;
             }
