@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::contract::{Blocked, PieceRun};
+use crate::contract::{Blocked, PieceRun, PieceRuns};
 use crate::engine::bits::Bits;
 use crate::engine::peers::ban::Sender;
 use crate::engine::torrent::partial::Holder;
-use crate::limits::BLOCK_BYTES;
+use crate::limits::{BLOCK_BYTES, RUN_PART_PIECES};
 use crate::metainfo;
 use crate::units::BlockIndex;
 
@@ -153,4 +153,45 @@ fn what_is_hashed_on_demand_follows_the_order_too_and_what_may_be_asked_anew_is_
     request(&mut pieces, 0, 1);
     pieces.with_partial(PieceIndex(0), |partial| partial.release(BlockIndex(0)));
     assert!(pieces.order().version() > version, "a block is free again");
+}
+
+#[test]
+fn an_order_of_unknown_pieces_that_is_made_late_has_the_sequence_of_the_other() {
+    let mut pieces = pieces(5, |_| PieceState::Missing);
+    pieces.set_sequence(PieceSequence::InOrder);
+    assert!(pieces.unknown().is_none());
+    pieces.set_state(PieceIndex(2), PieceState::OnDemand);
+    assert_eq!(pieces.unknown().map(PieceOrder::sequence), Some(PieceSequence::InOrder));
+}
+
+#[test]
+fn a_run_map_of_several_parts_changes_where_a_piece_does_and_costs_that_part() {
+    let last = 5 * RUN_PART_PIECES / 2;
+    let mut pieces = pieces(last, |piece| match piece.0 % 1500 {
+        0 => PieceState::Verified,
+        _ => PieceState::Missing,
+    });
+    let reach = || Reach { held: Bits::full(last + 1), askable: Bits::full(last + 1) };
+    let starts = |runs: &PieceRuns| runs.iter().map(|run| (run.start.0, run.length)).collect::<Vec<_>>();
+    let mut cache = RunCache::default();
+    let runs = pieces.runs(&mut cache, reach(), None);
+    assert_eq!(starts(&runs), [(0, 1), (1, 1499), (1500, 1), (1501, last + 1 - 1501)]);
+    let before = pieces.visits();
+    pieces.set_state(PieceIndex(last), PieceState::Verified);
+    let runs = pieces.runs(&mut cache, reach(), None);
+    assert_eq!(starts(&runs), [(0, 1), (1, 1499), (1500, 1), (1501, last - 1501), (last, 1)]);
+    let in_the_last_part = u64::from((last + 1) % RUN_PART_PIECES);
+    assert_eq!(pieces.visits() - before, 1 + in_the_last_part);
+    let before = pieces.visits();
+    pieces.runs(&mut cache, reach(), None);
+    assert_eq!(pieces.visits(), before, "nothing changed");
+}
+
+#[test]
+fn the_bytes_of_all_pieces_are_counted_and_within_their_bound() {
+    let count = 10_000;
+    let pieces = pieces(count - 1, |_| PieceState::Missing);
+    // A state, a level, an availability; in the order a position, a bucket and a place in it.
+    let least = count as usize * (1 + 1 + 2 + 4 + 2 + 4);
+    assert!((least..=24 * count as usize).contains(&pieces.heap_bytes()), "{}", pieces.heap_bytes());
 }
