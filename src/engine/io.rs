@@ -1,6 +1,7 @@
 //! The one door of a torrent's owner: what can happen to it, and what it wants done.
 
 mod fetch;
+mod host;
 
 use std::net::SocketAddr;
 
@@ -11,7 +12,8 @@ use crate::codec::tracker::{AnnounceAnswer, AnnounceRequest, ScrapeAnswer, Track
 use crate::contract::{Direction, DownloadOrder, EventKind, PeerSource, Priority, Untrusted, WebseedAction};
 use crate::units::{ConnectionId, FetchId, FileIndex, PeerId, PieceIndex};
 
-pub use fetch::{Fetch, FetchError, FetchErrorKind, FetchHead, FetchPart, HostKey};
+pub use fetch::{Fetch, FetchError, FetchErrorKind, FetchHead, FetchPart};
+pub use host::{HostAsk, HostKey, HostNews, HostRest};
 
 /// Something that happened to a torrent.
 #[derive(Clone, Debug)]
@@ -137,12 +139,12 @@ pub enum Input {
         /// What failed, if anything.
         result: Result<(), FetchError>,
     },
-    /// The shared budget grants places at a webseed's host.
-    Places {
+    /// The shared budget grants places at a webseed's host, or says that it failed.
+    Host {
         /// The host.
         host: HostKey,
-        /// How many.
-        count: u32,
+        /// What is new.
+        news: HostNews,
     },
     /// The shared budget grants bytes to send and to request, on top of what is left of earlier grants.
     Granted {
@@ -178,7 +180,7 @@ impl Input {
             Self::FetchAnswered { .. } => "webseed answered",
             Self::Fetched { .. } => "webseed blocks",
             Self::FetchEnded { .. } => "webseed ended",
-            Self::Places { .. } => "webseed places",
+            Self::Host { .. } => "webseed host",
             Self::Granted { .. } => "granted",
             Self::Deadline => "deadline",
         }
@@ -423,19 +425,12 @@ pub enum Effect {
         /// Which request.
         fetch: FetchId,
     },
-    /// Requests wait for places at a webseed's host; answered by `Places`. Asking again replaces what was asked.
-    WantPlaces {
+    /// Tell the shared budget of a webseed's host; answered by `Host`.
+    Host {
         /// The host.
         host: HostKey,
-        /// How many; 0: none any more.
-        count: u32,
-    },
-    /// Places at a webseed's host are free again.
-    ReturnPlaces {
-        /// The host.
-        host: HostKey,
-        /// How many.
-        count: u32,
+        /// What it is to know.
+        ask: HostAsk,
     },
     /// Bytes for a reader: the start of what it asked for, as far as one piece goes; empty at the end of the file.
     AnswerRead {

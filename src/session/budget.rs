@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::clock::Clock;
-use crate::engine::budget::{Budget, Flow, Grant, HostPlaces, PlaceGrant};
-use crate::engine::io::HostKey;
+use crate::engine::budget::{Budget, Flow, Grant, HostMessage, HostPlaces};
+use crate::engine::io::{HostAsk, HostKey};
 use crate::inspect;
 use crate::limits;
 use crate::units::{Rate, TorrentId};
@@ -16,8 +16,8 @@ use crate::units::{Rate, TorrentId};
 pub(in crate::session) enum Granted {
     /// Bytes.
     Bytes(Grant),
-    /// Places at a webseed's host.
-    Places(PlaceGrant),
+    /// Places at a webseed's host, or news of it.
+    Host(HostMessage),
 }
 
 /// Hands a grant to a torrent without waiting; false where the torrent's queue is full.
@@ -31,10 +31,8 @@ pub(in crate::session) enum ToBudget {
     End(TorrentId),
     /// A torrent waits for bytes.
     Wants(TorrentId, Flow),
-    /// A torrent waits for so many places at a host, in place of what it waited for before.
-    WantsPlaces(TorrentId, HostKey, u32),
-    /// Places at a host are free again.
-    ReturnsPlaces(TorrentId, HostKey, u32),
+    /// A torrent says something of a webseed's host.
+    Host(TorrentId, HostKey, HostAsk),
     /// Limits changed, down and up.
     Limits(Option<Rate>, Option<Rate>),
 }
@@ -65,8 +63,8 @@ struct Desk {
     torrents: Torrents,
     /// Torrents whose queue was full when the limits changed: until they hear of it they go by the old ones.
     uninformed: BTreeSet<TorrentId>,
-    /// Places that were granted to torrents whose queue was full.
-    undelivered: Vec<PlaceGrant>,
+    /// What torrents whose queue was full are to hear of hosts, in order.
+    undelivered: Vec<HostMessage>,
 }
 
 impl Desk {
@@ -86,18 +84,14 @@ impl Desk {
             ToBudget::End(torrent) => {
                 self.budget.forget(torrent);
                 self.places.forget(torrent);
-                self.undelivered.retain(|grant| grant.torrent != torrent);
+                self.undelivered.retain(|message| message.torrent != torrent);
                 self.torrents.remove(&torrent);
-                self.grant_places();
+                self.tell_of_hosts();
             }
             ToBudget::Wants(torrent, flow) => self.budget.wants(torrent, flow),
-            ToBudget::WantsPlaces(torrent, host, count) => {
-                self.places.want(torrent, &host, count);
-                self.grant_places();
-            }
-            ToBudget::ReturnsPlaces(torrent, host, count) => {
-                self.places.give_back(torrent, &host, count);
-                self.grant_places();
+            ToBudget::Host(torrent, host, ask) => {
+                self.places.take(self.clock.now(), torrent, &host, ask);
+                self.tell_of_hosts();
             }
             ToBudget::Limits(down, up) => {
                 self.budget.set_limits(self.clock.now(), down, up);
@@ -113,7 +107,7 @@ impl Desk {
 
     fn tick(&mut self) {
         self.inform();
-        self.grant_places();
+        self.tell_of_hosts();
         for grant in self.budget.grants(self.clock.now()) {
             let torrent = grant.torrent;
             if !self.deliver(torrent, Granted::Bytes(grant)) {
@@ -124,11 +118,11 @@ impl Desk {
         }
     }
 
-    fn grant_places(&mut self) {
-        let mut grants = std::mem::take(&mut self.undelivered);
-        grants.extend(self.places.grants());
-        grants.retain(|grant| !self.deliver(grant.torrent, Granted::Places(grant.clone())));
-        self.undelivered = grants;
+    fn tell_of_hosts(&mut self) {
+        let mut messages = std::mem::take(&mut self.undelivered);
+        messages.extend(self.places.messages());
+        messages.retain(|message| !self.deliver(message.torrent, Granted::Host(message.clone())));
+        self.undelivered = messages;
     }
 
     /// Tells torrents under which limits they are now; those whose queue is full are told later.
@@ -147,6 +141,7 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::io::HostNews;
 
     #[tokio::test]
     async fn a_torrent_too_busy_to_hear_of_a_limit_is_told_when_it_has_room() {
@@ -163,7 +158,7 @@ mod tests {
         }
         let down = |granted: &Granted| match granted {
             Granted::Bytes(grant) => grant.down_bytes,
-            Granted::Places(_) => None,
+            Granted::Host(_) => None,
         };
         assert_eq!(granted.iter().map(down).collect::<Vec<_>>(), [None, Some(0)]);
     }
@@ -179,13 +174,13 @@ mod tests {
             let (driver, inputs) = inspect::channel("test: inputs of a torrent", 1);
             let deliver: Deliver = Box::new(move |grant| driver.try_send(grant).is_ok());
             assert!(budget.send(ToBudget::Begin(torrent, deliver)).await.is_ok());
-            let wants = ToBudget::WantsPlaces(torrent, host.clone(), limits::HOST_REQUESTS);
+            let wants = ToBudget::Host(torrent, host.clone(), HostAsk::Want(limits::HOST_REQUESTS));
             assert!(budget.send(wants).await.is_ok());
             inboxes.push(inputs);
         }
         let places = |granted: Granted| match granted {
-            Granted::Places(grant) => grant.count,
-            Granted::Bytes(_) => 0,
+            Granted::Host(HostMessage { news: HostNews::Places(count), .. }) => count,
+            Granted::Host(_) | Granted::Bytes(_) => 0,
         };
         let mut first = Vec::new();
         for _ in 0..2 {

@@ -70,12 +70,7 @@ impl World {
             Effect::Fetch(fetch) => self.begin_fetch(id, *fetch),
             Effect::FetchCredit { fetch, bytes } => self.credit_fetch(id, fetch, bytes),
             Effect::EndFetch { fetch } => self.end_web_request(id, fetch),
-            Effect::WantPlaces { host, count } => {
-                self.with_places(id, |places, torrent| places.want(torrent, &host, count));
-            }
-            Effect::ReturnPlaces { host, count } => {
-                self.with_places(id, |places, torrent| places.give_back(torrent, &host, count));
-            }
+            Effect::Host { host, ask } => self.tell_host_desk(id, &host, ask),
             Effect::Stopped => {
                 if let Some(node) = self.engine_mut(id) {
                     node.stopped = true;

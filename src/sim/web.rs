@@ -8,9 +8,9 @@ use bytes::Bytes;
 use super::events::Happening;
 use super::world::{NodeId, World};
 use crate::contract::Untrusted;
-use crate::engine::budget::HostPlaces;
-use crate::engine::io::{Fetch, FetchError, FetchErrorKind, FetchHead, FetchPart, Input};
-use crate::units::{FetchId, FileIndex, Time, TorrentId};
+use crate::engine::budget::HostMessage;
+use crate::engine::io::{Fetch, FetchError, FetchErrorKind, FetchHead, FetchPart, HostAsk, HostKey, Input};
+use crate::units::{FetchId, FileIndex, Time};
 
 /// Blocks that arrive together.
 const BLOCKS_PER_ARRIVAL: usize = 4;
@@ -228,12 +228,13 @@ impl World {
         }
     }
 
-    /// Changes who waits for places at hosts or holds some, and hands out those that are free.
-    pub(super) fn with_places(&mut self, id: NodeId, change: impl FnOnce(&mut HostPlaces, TorrentId)) {
+    /// Says something of a host to those who hand out places, and hands on what they say.
+    pub(super) fn tell_host_desk(&mut self, id: NodeId, host: &HostKey, ask: HostAsk) {
+        let now = self.now();
         let Some(node) = self.engine_mut(id) else { return };
-        change(&mut node.places, node.torrent.id());
-        for grant in node.places.grants() {
-            self.input_after(Duration::ZERO, id, Input::Places { host: grant.host, count: grant.count });
+        node.places.take(now, node.torrent.id(), host, ask);
+        for HostMessage { torrent: _, host, news } in node.places.messages() {
+            self.input_after(Duration::ZERO, id, Input::Host { host, news });
         }
     }
 }

@@ -353,7 +353,7 @@ fn detail_of(input: &Input) -> u64 {
         | Input::Announced { .. }
         | Input::Scraped { .. }
         | Input::Granted { .. }
-        | Input::Places { .. }
+        | Input::Host { .. }
         | Input::Deadline => 0,
     }
 }

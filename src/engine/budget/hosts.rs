@@ -1,18 +1,21 @@
-//! Places at the hosts of webseeds: how many requests of one host are under way, over all torrents.
+//! The hosts of webseeds: how many requests of one host are under way over all torrents, and which are left alone.
 //!
 //! A torrent gets places before it plans requests for them, so a request that is planned is never one too many, and gives
-//! each back when its request is over. Torrents that wait at one host take turns.
+//! each back when its request is over. Torrents that wait at one host take turns. What one torrent learns of a host that
+//! fails, all know: otherwise hundreds of them would ask it one after the other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::engine::io::HostKey;
+use crate::engine::io::{HostAsk, HostKey, HostNews, HostRest};
 use crate::limits;
-use crate::units::TorrentId;
+use crate::units::{Time, TorrentId};
 
-/// The places of all hosts.
+/// All hosts that torrents hold or want places at, or that are left alone.
 #[derive(Clone, Debug, Default)]
 pub struct HostPlaces {
     hosts: BTreeMap<HostKey, Host>,
+    /// What is to be said, in order.
+    news: Vec<HostMessage>,
 }
 
 /// Who has places at one host, and who waits for some.
@@ -20,72 +23,106 @@ pub struct HostPlaces {
 struct Host {
     held: BTreeMap<TorrentId, u32>,
     waiting: VecDeque<(TorrentId, u32)>,
+    rest: Option<HostRest>,
 }
 
-/// Places granted to one torrent.
+/// What one torrent is to hear of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlaceGrant {
-    /// To whom.
+pub struct HostMessage {
+    /// Who.
     pub torrent: TorrentId,
-    /// At which host.
+    /// Of which host.
     pub host: HostKey,
-    /// How many.
-    pub count: u32,
+    /// What.
+    pub news: HostNews,
 }
 
 impl HostPlaces {
-    /// A torrent waits for places, in place of what it waited for before; 0: it waits no more.
-    pub fn want(&mut self, torrent: TorrentId, host: &HostKey, count: u32) {
-        let known = self.hosts.entry(host.clone()).or_default();
-        match known.waiting.iter_mut().find(|(waiting, _)| *waiting == torrent) {
-            Some((_, wanted)) => *wanted = count,
-            None => known.waiting.push_back((torrent, count)),
+    /// A torrent says something of a host.
+    pub fn take(&mut self, now: Time, torrent: TorrentId, key: &HostKey, ask: HostAsk) {
+        let host = self.hosts.entry(key.clone()).or_default();
+        host.rest = host.rest.filter(|rest| rest.until > now);
+        match ask {
+            HostAsk::Want(count) => {
+                host.waits(torrent, count);
+                if let Some(rest) = host.rest.filter(|_| count > 0) {
+                    self.tell_of_rest([torrent], key, rest);
+                }
+            }
+            HostAsk::Return(count) => host.returned(torrent, count),
+            HostAsk::Rest(rest) => {
+                let longer = host.rest.is_none_or(|known| known.until < rest.until);
+                host.waits(torrent, 0);
+                let waiting = host.waiting.iter().map(|(waiting, _)| *waiting);
+                let all: BTreeSet<TorrentId> = waiting.chain(host.held.keys().copied()).collect();
+                if longer {
+                    host.rest = Some(rest);
+                    self.tell_of_rest(all.into_iter().filter(|other| *other != torrent), key, rest);
+                }
+                self.hosts.retain(|_, host| !host.is_idle(now));
+            }
+            HostAsk::Wake => host.rest = None,
         }
-        known.waiting.retain(|(_, wanted)| *wanted > 0);
-        self.forget_idle(host);
-    }
-
-    /// Places of a torrent are free again.
-    pub fn give_back(&mut self, torrent: TorrentId, host: &HostKey, count: u32) {
-        if let Some(known) = self.hosts.get_mut(host)
-            && let Some(held) = known.held.get_mut(&torrent)
-        {
-            *held = held.saturating_sub(count);
-            known.held.retain(|_, held| *held > 0);
+        if self.hosts.get(key).is_some_and(|host| host.is_idle(now)) {
+            self.hosts.remove(key);
         }
-        self.forget_idle(host);
     }
 
     /// A torrent is gone, and with it what it held.
     pub fn forget(&mut self, torrent: TorrentId) {
         for host in self.hosts.values_mut() {
             host.held.remove(&torrent);
-            host.waiting.retain(|(waiting, _)| *waiting != torrent);
+            host.waits(torrent, 0);
         }
-        self.hosts.retain(|_, host| !host.is_idle());
+        self.hosts.retain(|_, host| !host.is_unused() || host.rest.is_some());
+        self.news.retain(|message| message.torrent != torrent);
     }
 
-    /// Hands out the places that are free to those that wait.
-    pub fn grants(&mut self) -> Vec<PlaceGrant> {
-        let mut granted = Vec::new();
+    /// What torrents are to hear: places that are free go to those that wait.
+    pub fn messages(&mut self) -> Vec<HostMessage> {
+        let mut messages = std::mem::take(&mut self.news);
         for (key, host) in &mut self.hosts {
             for (torrent, count) in host.grants() {
-                granted.push(PlaceGrant { torrent, host: key.clone(), count });
+                messages.push(HostMessage { torrent, host: key.clone(), news: HostNews::Places(count) });
             }
         }
-        granted
+        messages
     }
 
-    fn forget_idle(&mut self, host: &HostKey) {
-        if self.hosts.get(host).is_some_and(Host::is_idle) {
-            self.hosts.remove(host);
+    /// Who hears that a host rests waits there no more, and asks again after it.
+    fn tell_of_rest(&mut self, torrents: impl IntoIterator<Item = TorrentId>, key: &HostKey, rest: HostRest) {
+        for torrent in torrents {
+            if let Some(host) = self.hosts.get_mut(key) {
+                host.waits(torrent, 0);
+            }
+            self.news.push(HostMessage { torrent, host: key.clone(), news: HostNews::Rests(rest) });
         }
     }
 }
 
 impl Host {
-    fn is_idle(&self) -> bool {
+    fn is_unused(&self) -> bool {
         self.held.is_empty() && self.waiting.is_empty()
+    }
+
+    fn is_idle(&self, now: Time) -> bool {
+        self.is_unused() && self.rest.is_none_or(|rest| rest.until <= now)
+    }
+
+    /// A torrent waits for so many places, in place of what it waited for before.
+    fn waits(&mut self, torrent: TorrentId, count: u32) {
+        match self.waiting.iter_mut().find(|(waiting, _)| *waiting == torrent) {
+            Some((_, wanted)) => *wanted = count,
+            None => self.waiting.push_back((torrent, count)),
+        }
+        self.waiting.retain(|(_, wanted)| *wanted > 0);
+    }
+
+    fn returned(&mut self, torrent: TorrentId, count: u32) {
+        if let Some(held) = self.held.get_mut(&torrent) {
+            *held = held.saturating_sub(count);
+            self.held.retain(|_, held| *held > 0);
+        }
     }
 
     /// One place after the other, each to the next that waits.
@@ -106,41 +143,87 @@ impl Host {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const ONE: TorrentId = TorrentId([1; 20]);
     const TWO: TorrentId = TorrentId([2; 20]);
+    const NOW: Time = Time::ZERO;
 
     fn counts(places: &mut HostPlaces) -> Vec<(TorrentId, u32)> {
-        places.grants().into_iter().map(|grant| (grant.torrent, grant.count)).collect()
+        let counts = places.messages().into_iter().map(|message| match message.news {
+            HostNews::Places(count) => (message.torrent, count),
+            HostNews::Rests(rest) => panic!("{rest:?}"),
+        });
+        counts.collect()
     }
 
     #[test]
     fn a_host_has_so_many_places_and_torrents_share_them() {
         let (mut places, host) = (HostPlaces::default(), HostKey::from("http://h:80"));
-        places.want(ONE, &host, 20);
-        places.want(TWO, &host, 3);
+        places.take(NOW, ONE, &host, HostAsk::Want(20));
+        places.take(NOW, TWO, &host, HostAsk::Want(3));
         assert_eq!(counts(&mut places), [(ONE, limits::HOST_REQUESTS - 3), (TWO, 3)]);
         assert_eq!(counts(&mut places), []);
-        places.give_back(TWO, &host, 3);
+        places.take(NOW, TWO, &host, HostAsk::Return(3));
         assert_eq!(counts(&mut places), [(ONE, 3)]);
-        places.want(ONE, &HostKey::from("http://other:80"), 1);
+        places.take(NOW, ONE, &HostKey::from("http://other:80"), HostAsk::Want(1));
         assert_eq!(counts(&mut places), [(ONE, 1)], "another host has places of its own");
     }
 
     #[test]
     fn who_asks_again_waits_once_and_who_is_gone_holds_nothing() {
         let (mut places, host) = (HostPlaces::default(), HostKey::from("http://h:80"));
-        (0..3).for_each(|_| places.want(ONE, &host, 2));
+        (0..3).for_each(|_| places.take(NOW, ONE, &host, HostAsk::Want(2)));
         assert_eq!(counts(&mut places), [(ONE, 2)]);
-        places.want(ONE, &host, limits::HOST_REQUESTS);
-        places.want(TWO, &host, 1);
-        places.want(ONE, &host, 0);
+        places.take(NOW, ONE, &host, HostAsk::Want(limits::HOST_REQUESTS));
+        places.take(NOW, TWO, &host, HostAsk::Want(1));
+        places.take(NOW, ONE, &host, HostAsk::Want(0));
         assert_eq!(counts(&mut places), [(TWO, 1)]);
-        places.want(TWO, &host, 50);
+        places.take(NOW, TWO, &host, HostAsk::Want(50));
         places.forget(ONE);
         assert_eq!(counts(&mut places), [(TWO, limits::HOST_REQUESTS - 1)]);
         places.forget(TWO);
         assert!(places.hosts.is_empty());
+    }
+
+    #[test]
+    fn what_one_torrent_learns_of_a_host_that_fails_all_know_until_it_is_over() {
+        let (mut places, host) = (HostPlaces::default(), HostKey::from("http://h:80"));
+        let rest = HostRest { until: NOW + Duration::from_secs(60), failures: 3 };
+        let rests = |torrent| HostMessage { torrent, host: host.clone(), news: HostNews::Rests(rest) };
+        places.take(NOW, ONE, &host, HostAsk::Want(limits::HOST_REQUESTS));
+        places.take(NOW, TWO, &host, HostAsk::Want(2));
+        places.messages();
+        places.take(NOW, ONE, &host, HostAsk::Rest(rest));
+        assert_eq!(places.messages(), [rests(TWO)], "who saw it itself knows");
+        let sooner = HostRest { until: NOW + Duration::from_secs(1), failures: 1 };
+        places.take(NOW, TWO, &host, HostAsk::Rest(sooner));
+        places.take(NOW, ONE, &host, HostAsk::Return(limits::HOST_REQUESTS));
+        assert_eq!(places.messages(), [], "nobody waits there any more");
+        places.take(NOW, TWO, &host, HostAsk::Want(2));
+        assert_eq!(places.messages(), [rests(TWO)]);
+        places.forget(ONE);
+        places.take(rest.until, TWO, &host, HostAsk::Want(2));
+        assert_eq!(counts(&mut places), [(TWO, 2)]);
+        places.take(rest.until, TWO, &host, HostAsk::Return(4));
+        assert!(places.hosts.is_empty());
+    }
+
+    #[test]
+    fn a_person_may_wake_a_host_and_rests_that_are_over_take_no_room() {
+        let (mut places, host) = (HostPlaces::default(), HostKey::from("http://h:80"));
+        let rest = HostRest { until: NOW + Duration::from_secs(60), failures: 1 };
+        places.take(NOW, ONE, &host, HostAsk::Rest(rest));
+        places.take(NOW, ONE, &host, HostAsk::Wake);
+        places.take(NOW, ONE, &host, HostAsk::Want(1));
+        assert_eq!(counts(&mut places), [(ONE, 1)]);
+        for number in 0..100 {
+            let now = NOW + Duration::from_secs(120 * number);
+            let rest = HostRest { until: now + Duration::from_secs(60), failures: 1 };
+            places.take(now, ONE, &HostKey::from(format!("http://h{number}")), HostAsk::Rest(rest));
+        }
+        assert_eq!(places.hosts.len(), 2, "the one held, and the last one that rests");
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Bound;
 use crate::limits;
 use crate::units::{Rate, Time, TorrentId};
 
-pub use hosts::{HostPlaces, PlaceGrant};
+pub use hosts::{HostMessage, HostPlaces};
 
 /// Which way bytes flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

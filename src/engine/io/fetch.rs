@@ -1,12 +1,7 @@
 //! What is asked of a webseed, and what comes back.
 
-use std::sync::Arc;
-
 use crate::contract::Untrusted;
 use crate::units::{FetchId, FileIndex, WebseedKey};
-
-/// Where a webseed is, for the limit on requests of one host: scheme, host and port.
-pub type HostKey = Arc<str>;
 
 /// Bytes to ask a webseed for: blocks that follow each other, and where they lie.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -193,7 +193,7 @@ impl MetadataFetch {
             | Input::FetchAnswered { .. }
             | Input::Fetched { .. }
             | Input::FetchEnded { .. }
-            | Input::Places { .. }
+            | Input::Host { .. }
             | Input::Granted { .. }
             | Input::Deadline => {}
         }

@@ -18,7 +18,6 @@ mod start;
 mod storing;
 mod swarm;
 mod view;
-mod webseeding;
 mod webseeds;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -178,7 +177,7 @@ impl Torrent {
             Input::FetchAnswered { fetch, head } => self.fetch_answered(now, fetch, head),
             Input::Fetched { fetch, blocks } => self.fetched(now, fetch, blocks),
             Input::FetchEnded { fetch, result } => self.fetch_ended(now, fetch, result),
-            Input::Places { host, count } => self.places_granted(&host, count),
+            Input::Host { host, news } => self.hear_of_host(now, &host, news),
             Input::Deadline => {}
         }
     }

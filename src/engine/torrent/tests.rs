@@ -247,8 +247,7 @@ impl World {
             | Effect::Fetch(_)
             | Effect::FetchCredit { .. }
             | Effect::EndFetch { .. }
-            | Effect::WantPlaces { .. }
-            | Effect::ReturnPlaces { .. }
+            | Effect::Host { .. }
             | Effect::AnswerRead { .. }
             | Effect::Stopped => {}
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::engine::io::HostRest;
 use crate::limits;
 use crate::units::Time;
 
@@ -51,6 +52,12 @@ impl Host {
         let asked = retry_after.unwrap_or_default().min(limits::WEBSEED_RETRY_AFTER_MAX);
         let until = now + grown.max(asked);
         self.rests_until = self.rests_until.max(Some(until)).filter(|until| *until > now);
+    }
+
+    /// Another torrent saw it fail.
+    pub(in crate::engine) fn rest(&mut self, now: Time, rest: HostRest) {
+        self.failures = self.failures.max(rest.failures);
+        self.rests_until = self.rests_until.max(Some(rest.until)).filter(|until| *until > now);
     }
 
     /// It gave what it was asked for.
@@ -114,5 +121,17 @@ mod tests {
         assert_eq!(host.rests_until(now), Some(now + limits::WEBSEED_RETRY_AFTER_MAX));
         host.forgive();
         assert!(!host.rests(now));
+    }
+
+    #[test]
+    fn what_another_torrent_saw_counts_as_if_it_had_been_seen_here() {
+        let (mut host, mut rng, now) = (Host::default(), fastrand::Rng::with_seed(1), Time::ZERO);
+        let until = now + Duration::from_secs(10);
+        host.rest(now, HostRest { until, failures: 5 });
+        assert_eq!((host.rests_until(now), host.failures), (Some(until), 5));
+        host.rest(now, HostRest { until: now + Duration::from_secs(1), failures: 1 });
+        assert_eq!((host.rests_until(now), host.failures), (Some(until), 5), "the longer one counts");
+        host.failed(until, 0, None, &mut rng);
+        assert!(host.rests_until(until).unwrap().since(until) >= limits::WEBSEED_RETRY_MIN * 32);
     }
 }

@@ -3,7 +3,7 @@
 //! A request ([`underway::Underway`]) holds blocks as a peer that is asked for them does, and brings them in order.
 //! Choosing the blocks, taking a place at the host and noting the request are one step of one turn, so there is nothing
 //! that could be registered twice; two requests that overlap are two holders of the same blocks. Which blocks are chosen
-//! is `torrent::webseeding`'s matter, which knows the order of pieces.
+//! is `torrent::webseeds`'s matter, which knows the order of pieces.
 
 pub(in crate::engine) mod host;
 pub(in crate::engine) mod source;

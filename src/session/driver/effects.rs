@@ -38,11 +38,8 @@ impl Driver {
                 Effect::Fetch(fetch) => self.outside.fetch(*fetch),
                 Effect::FetchCredit { fetch, bytes } => self.outside.credit(fetch, bytes),
                 Effect::EndFetch { fetch } => self.outside.end_fetch(fetch),
-                Effect::WantPlaces { host, count } => {
-                    self.tell_budget(ToBudget::WantsPlaces(self.outside.id, host, count));
-                }
-                Effect::ReturnPlaces { host, count } => {
-                    self.tell_budget(ToBudget::ReturnsPlaces(self.outside.id, host, count));
+                Effect::Host { host, ask } => {
+                    self.tell_budget(ToBudget::Host(self.outside.id, host, ask));
                 }
             }
         }

@@ -218,8 +218,7 @@ impl Fetching {
                 | Effect::Fetch(_)
                 | Effect::FetchCredit { .. }
                 | Effect::EndFetch { .. }
-                | Effect::WantPlaces { .. }
-                | Effect::ReturnPlaces { .. } => {}
+                | Effect::Host { .. } => {}
             }
         }
         let now = self.outside.shared.clock.now();

@@ -31,7 +31,7 @@ use super::net::Greeted;
 use super::store::StoreHandle;
 use super::webseed::WebseedClient;
 use crate::contract::{EventKind, OrderChange, TorrentDetail, TorrentRow, Untrusted};
-use crate::engine::budget::{Grant, PlaceGrant};
+use crate::engine::budget::{Grant, HostMessage};
 use crate::engine::io::{DiskError, Input, ReadError, ReadRequest, ReaderId, TorrentCommand};
 use crate::engine::torrent::{DetailExtras, Torrent};
 use crate::inspect;
@@ -182,7 +182,7 @@ fn granting(inbox: inspect::Sender<ToDriver>) -> Deliver {
             Granted::Bytes(Grant { torrent: _, up_bytes, down_bytes }) => {
                 Input::Granted { up_bytes, down_bytes }
             }
-            Granted::Places(PlaceGrant { torrent: _, host, count }) => Input::Places { host, count },
+            Granted::Host(HostMessage { torrent: _, host, news }) => Input::Host { host, news },
         };
         !matches!(inbox.try_send(ToDriver::Input(input)), Err(inspect::TrySendError::Full(_)))
     })

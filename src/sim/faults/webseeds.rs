@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::contract::{Priority, WebseedAction, WebseedState};
-use crate::engine::io::TorrentCommand;
+use crate::engine::io::{HostNews, HostRest, Input, TorrentCommand};
 use crate::limits;
 use crate::sim::web::{WebFault, WebServer};
 use crate::units::{FileIndex, Time, WebseedKey};
@@ -125,6 +125,22 @@ fn fault_40_a_busy_server_is_left_alone_for_as_long_as_it_asks() {
     assert_eq!(world.row(leecher).webseeds.backing_off, 1);
     world.web_server(0).fault = WebFault::None;
     world.completes(leecher, seconds(5));
+}
+
+#[test]
+fn fault_40_a_host_that_another_torrent_saw_fail_is_left_alone_and_found_again() {
+    let (mut world, leecher) = leecher_with(40, &Shape::files(&[4_000_000]), &[WebServer::good()]);
+    world.pass(Duration::from_millis(200));
+    let rest = HostRest { until: world.now() + seconds(60), failures: 5 };
+    let news = HostNews::Rests(rest);
+    world.input_after(Duration::ZERO, leecher, Input::Host { host: "http://web0.sim:80".into(), news });
+    world.pass(seconds(59));
+    let asked = world.web_server(0).asked.clone();
+    assert!(asked.iter().all(|(at, _)| *at < Time::ZERO + seconds(1)), "{asked:?}");
+    let row = webseed(&mut world, leecher, 0);
+    assert_eq!(row.state, WebseedState::BackingOff);
+    world.completes(leecher, seconds(10));
+    assert_eq!(world.row(leecher).wasted_bytes, 0);
 }
 
 #[test]

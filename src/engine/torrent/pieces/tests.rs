@@ -105,6 +105,22 @@ fn counts_of_begun_pieces_are_those_of_their_blocks() {
 }
 
 #[test]
+fn a_piece_that_is_looked_at_again_forgets_its_blocks() {
+    let mut pieces = pieces(3, |_| PieceState::Missing);
+    request(&mut pieces, 0, 2);
+    arrive(&mut pieces, 0, 1);
+    pieces.set_state(PieceIndex(0), PieceState::Checking);
+    assert!(pieces.partial(PieceIndex(0)).is_none());
+    assert_eq!((pieces.memory_bytes(), pieces.inconsistency()), (0, None));
+    request(&mut pieces, 1, 2);
+    (0..2).for_each(|block| arrive(&mut pieces, 1, block));
+    assert!(pieces.whole().contains(&PieceIndex(1)));
+    assert!(pieces.take_partial(PieceIndex(1)).is_some());
+    assert!(pieces.whole().is_empty() && pieces.order().has(PieceIndex(1)), "it is missing as if untouched");
+    assert_eq!(pieces.inconsistency(), None);
+}
+
+#[test]
 fn the_rarest_piece_counts_seeds_and_pieces_that_are_begun() {
     let mut pieces = pieces(3, |_| PieceState::Missing);
     for (piece, sources) in [(0, 3), (1, 2), (2, 5), (3, 4)] {
@@ -153,6 +169,12 @@ fn what_is_hashed_on_demand_follows_the_order_too_and_what_may_be_asked_anew_is_
     request(&mut pieces, 0, 1);
     pieces.with_partial(PieceIndex(0), |partial| partial.release(BlockIndex(0)));
     assert!(pieces.order().version() > version, "a block is free again");
+    let version = pieces.order().version();
+    pieces.note_new_opportunity();
+    assert!(pieces.order().version() > version, "somebody unchoked us");
+    let version = pieces.order().version();
+    pieces.set_sequence(PieceSequence::RarestFirst);
+    assert!(pieces.order().version() > version, "the order is another");
 }
 
 #[test]
