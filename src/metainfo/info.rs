@@ -38,11 +38,22 @@ impl Kind {
     }
 }
 
+/// The name of a torrent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name<'a> {
+    /// Made safe as a path part is.
+    pub(super) safe: &'a str,
+    /// As the torrent spells it.
+    pub(super) spelled: &'a [u8],
+}
+
 /// One entry of the list of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     /// Path below the save folder; the first part is the torrent's name where it has several files.
     pub path: SafePath,
+    /// The same as the torrent spells it, part by part, where that differs: what web servers know it by.
+    pub(super) spelled: Option<Box<[Box<[u8]>]>>,
     /// Its length; 0 for a symbolic link.
     pub bytes: u64,
     /// Where it starts in the space of pieces.
@@ -60,10 +71,22 @@ pub struct File {
 }
 
 impl File {
+    /// A plain empty file below the torrent's name.
+    pub(super) fn below<'a>(name: Name<'a>, parts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+        let path = SafePath::from_parts(std::iter::once(name.safe.as_bytes()).chain(parts.clone()));
+        let spelled = std::iter::once(name.spelled).chain(parts);
+        let same = spelled.clone().eq(path.parts().map(str::as_bytes));
+        // Parts that no server can be asked for are left as they are made safe.
+        let usable = !spelled.clone().any(|part| matches!(part, b"" | b"." | b".."));
+        let spelled = (!same && usable).then(|| spelled.map(Box::from).collect());
+        Self { spelled, ..Self::empty(path) }
+    }
+
     /// A plain empty file.
     pub(super) fn empty(path: SafePath) -> Self {
         Self {
             path,
+            spelled: None,
             bytes: 0,
             offset: 0,
             pad: false,
@@ -72,6 +95,22 @@ impl File {
             symlink: None,
             pieces_root: None,
         }
+    }
+
+    /// Its path as the torrent spells it, part by part; the first is the torrent's name where `path` has it.
+    pub fn spelled_parts(&self) -> Vec<&[u8]> {
+        match &self.spelled {
+            Some(parts) => parts.iter().map(AsRef::as_ref).collect(),
+            None => self.path.parts().map(str::as_bytes).collect(),
+        }
+    }
+
+    /// Gives it another path, whatever the torrent calls it.
+    pub(super) fn rename(&mut self, path: SafePath) {
+        if self.spelled.is_none() {
+            self.spelled = Some(self.path.parts().map(|part| part.as_bytes().into()).collect());
+        }
+        self.path = path;
     }
 
     /// Where it ends in the space of pieces.

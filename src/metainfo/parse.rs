@@ -9,7 +9,7 @@ use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
 use super::error::MetainfoError;
-use super::info::{File, Info, Kind};
+use super::info::{File, Info, Kind, Name};
 use super::path::safe_part;
 use super::scan::scan;
 use super::unique::make_unique;
@@ -139,8 +139,8 @@ fn read_info(raw: Bytes) -> Result<Info, MetainfoError> {
     let info_hash_v1 = (kind != Kind::V2).then(|| InfoHashV1(Sha1::digest(&raw).into()));
     let info_hash_v2 = (kind != Kind::V1).then(|| InfoHashV2(Sha256::digest(&raw).into()));
     let name = name_utf8.and_then(read::string).or_else(|| name.and_then(read::string));
-    let name = name.ok_or(MetainfoError::MissingName { of: "the torrent has none" })?;
-    let own_name = Some(safe_part(name)).filter(|name| !name.is_empty());
+    let spelled = name.ok_or(MetainfoError::MissingName { of: "the torrent has none" })?;
+    let own_name = Some(safe_part(spelled)).filter(|name| !name.is_empty());
     // As in libtorrent, the info-hash may name a folder, but a lone file must have a name of its own.
     let list = files.filter(|files| read::is_list(files));
     if own_name.is_none() && kind == Kind::V1 && list.is_none() {
@@ -150,7 +150,8 @@ fn read_info(raw: Bytes) -> Result<Info, MetainfoError> {
         .or_else(|| info_hash_v1.map(|hash| hash.to_string()))
         .or_else(|| info_hash_v2.map(|hash| hash.to_string()))
         .unwrap_or_default();
-    let mut files = read_files(kind, FileFields { list, length, tree }, &name, piece_length)?;
+    let own = Name { safe: &name, spelled };
+    let mut files = read_files(kind, FileFields { list, length, tree }, own, piece_length)?;
     let name = match files.as_slice() {
         [file] if file.path.parts().count() == 1 => file.path.to_string(),
         _ => name,
@@ -194,7 +195,7 @@ struct FileFields<'a> {
 fn read_files(
     kind: Kind,
     fields: FileFields<'_>,
-    name: &str,
+    name: Name<'_>,
     piece_length: u32,
 ) -> Result<Vec<File>, MetainfoError> {
     let FileFields { list, length, tree } = fields;

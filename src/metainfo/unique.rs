@@ -41,7 +41,9 @@ fn rename(files: &mut [File], folders: &BTreeSet<u64>) -> Result<(), MetainfoErr
             number += 1;
             path = file.path.numbered(number);
         }
-        file.path = path;
+        if file.path != path {
+            file.rename(path);
+        }
     }
     Ok(())
 }

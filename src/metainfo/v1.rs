@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::error::MetainfoError;
-use super::info::File;
+use super::info::{File, Name};
 use super::path::SafePath;
 use super::read;
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
@@ -29,7 +29,7 @@ impl Attributes {
 }
 
 /// The entries of `files` with offsets side by side.
-pub(super) fn read_files(raw: &[u8], name: &str) -> Result<Vec<File>, MetainfoError> {
+pub(super) fn read_files(raw: &[u8], name: Name<'_>) -> Result<Vec<File>, MetainfoError> {
     let mut files = Vec::new();
     let mut failed = None;
     read::items(raw, |entry| {
@@ -56,13 +56,12 @@ pub(super) fn read_files(raw: &[u8], name: &str) -> Result<Vec<File>, MetainfoEr
 }
 
 /// The one file of a torrent without `files`.
-pub(super) fn read_single(length: Option<&[u8]>, name: &str) -> Result<Vec<File>, MetainfoError> {
+pub(super) fn read_single(length: Option<&[u8]>, name: Name<'_>) -> Result<Vec<File>, MetainfoError> {
     let bytes = file_bytes(length)?;
-    let path = SafePath::from_parts([name.as_bytes()]);
-    Ok(vec![File { bytes, ..File::empty(path) }])
+    Ok(vec![File { bytes, ..File::below(name, std::iter::empty()) }])
 }
 
-fn read_file(entry: &[u8], name: &str, at: usize) -> Result<File, MetainfoError> {
+fn read_file(entry: &[u8], name: Name<'_>, at: usize) -> Result<File, MetainfoError> {
     if !read::is_dictionary(entry) {
         return Err(MetainfoError::InvalidFileEntry { what: "it is not a dictionary" });
     }
@@ -82,12 +81,11 @@ fn read_file(entry: &[u8], name: &str, at: usize) -> Result<File, MetainfoError>
         parts = vec![b".pad", pad_name.as_bytes()];
     }
     let symlink = match target.filter(|_| attributes.symlink) {
-        Some(target) => Some(read_target(target, name, at)?),
+        Some(target) => Some(read_target(target, name.safe, at)?),
         None => None,
     };
-    let path = SafePath::from_parts(std::iter::once(name.as_bytes()).chain(parts));
     let (executable, hidden) = (attributes.executable, attributes.hidden);
-    Ok(File { bytes, pad, executable, hidden, symlink, ..File::empty(path) })
+    Ok(File { bytes, pad, executable, hidden, symlink, ..File::below(name, parts.into_iter()) })
 }
 
 /// The target of a symbolic link: a list of parts below the torrent's folder.

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::error::MetainfoError;
-use super::info::{File, Info};
+use super::info::{File, Info, Name};
 use super::merkle::Hash;
-use super::path::SafePath;
+use super::path::safe_part;
 use super::read::{self, Raw};
 use super::v1::{Attributes, file_bytes, read_target};
 use crate::limits::FILES_MAX;
@@ -24,7 +24,7 @@ pub(super) enum LoneFile {
 }
 
 /// The files of `file tree` in its order. Offsets are not set yet.
-pub(super) fn read_tree(raw: &[u8], name: &str, lone: LoneFile) -> Result<Vec<File>, MetainfoError> {
+pub(super) fn read_tree(raw: &[u8], name: Name<'_>, lone: LoneFile) -> Result<Vec<File>, MetainfoError> {
     let mut tree = Tree { name, folders: Vec::new(), files: Vec::new(), single: None, failed: None };
     let whole = read::visit(raw, Folder(&mut tree)).is_some();
     match tree.failed {
@@ -35,7 +35,8 @@ pub(super) fn read_tree(raw: &[u8], name: &str, lone: LoneFile) -> Result<Vec<Fi
             if let (LoneFile::IsTheTorrent, Some(part), [file]) =
                 (lone, tree.single, tree.files.as_mut_slice())
             {
-                file.path = SafePath::from_parts([part]);
+                let own = File::below(Name { safe: &safe_part(part), spelled: part }, std::iter::empty());
+                (file.path, file.spelled) = (own.path, own.spelled);
             }
             Ok(tree.files)
         }
@@ -79,7 +80,7 @@ fn read_layer(
 
 /// What is known while the tree is walked.
 struct Tree<'n, 'a> {
-    name: &'n str,
+    name: Name<'n>,
     folders: Vec<&'a [u8]>,
     files: Vec<File>,
     /// The name of a file at the top, while it is the only entry there.
@@ -111,13 +112,18 @@ impl<'a> Tree<'_, 'a> {
             return Err(MetainfoError::MissingPiecesRoot);
         }
         let symlink = match target.filter(|_| attributes.symlink) {
-            Some(target) => Some(read_target(target, self.name, at)?),
+            Some(target) => Some(read_target(target, self.name.safe, at)?),
             None => None,
         };
-        let path =
-            SafePath::from_parts(std::iter::once(self.name.as_bytes()).chain(self.folders.iter().copied()));
         let (executable, hidden) = (attributes.executable, attributes.hidden);
-        self.files.push(File { bytes, executable, hidden, symlink, pieces_root, ..File::empty(path) });
+        self.files.push(File {
+            bytes,
+            executable,
+            hidden,
+            symlink,
+            pieces_root,
+            ..File::below(self.name, self.folders.iter().copied())
+        });
         self.single = if at == 0 && self.folders.len() == 1 { self.folders.first().copied() } else { None };
         Ok(())
     }

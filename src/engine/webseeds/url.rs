@@ -27,7 +27,8 @@ pub(super) fn host_key(url: &str) -> Result<HostKey, String> {
 /// The URL of a file (BEP 19). A torrent of one file is at the URL itself, or below it where it ends in `/`; the files of
 /// others are below it, under the torrent's name.
 pub(super) fn file_url(base: &str, file: &File) -> String {
-    let is_lone = file.path.parts().count() == 1;
+    let parts = file.spelled_parts();
+    let is_lone = parts.len() == 1;
     // A query belongs behind the path.
     let (path, query) = base.split_once('?').map_or((base, None), |(path, query)| (path, Some(query)));
     let mut url = path.to_owned();
@@ -35,11 +36,11 @@ pub(super) fn file_url(base: &str, file: &File) -> String {
         url.push('/');
     }
     if url.ends_with('/') {
-        for (at, part) in file.path.parts().enumerate() {
+        for (at, part) in parts.into_iter().enumerate() {
             if at > 0 {
                 url.push('/');
             }
-            encode(part.as_bytes(), &mut url);
+            encode(part, &mut url);
         }
     }
     if let Some(query) = query {
@@ -114,6 +115,17 @@ mod tests {
         assert_eq!(at("http://h/d"), "http://h/d/t%20t/50%25%3F/%C3%BC%20%26%20~.bin");
         assert_eq!(at("http://h/d/"), "http://h/d/t%20t/50%25%3F/%C3%BC%20%26%20~.bin");
         assert_eq!(at("http://h/d?k=1"), "http://h/d/t%20t/50%25%3F/%C3%BC%20%26%20~.bin?k=1");
+    }
+
+    #[test]
+    fn fault_45_files_are_asked_for_as_the_torrent_spells_them_not_as_they_are_made_safe() {
+        let odd = in_folder("a\\b", &["c\u{202e}d", "e\u{7}.bin"]);
+        assert_eq!(odd.files[0].path.as_str(), "ab/cd/e.bin");
+        let url = file_url("http://h/", &odd.files[0]);
+        assert_eq!(url, "http://h/a%5Cb/c%E2%80%AEd/e%07.bin");
+        // What leads out of the server's folder stays in it.
+        let url = file_url("http://h/", &in_folder("t", &["..", "x"]).files[0]);
+        assert_eq!(url, "http://h/t/_/x");
     }
 
     #[test]
