@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::engine::io::{FetchError, FetchHead, Input};
+use crate::contract::Untrusted;
+use crate::engine::io::{FetchError, FetchErrorKind, FetchHead, Input};
 use crate::inspect;
 use crate::limits;
 use crate::session::driver::{Heard, ToDriver};
@@ -52,9 +53,56 @@ impl Outlet {
         self.tell(Input::FetchEnded { fetch: self.fetch, result }).await
     }
 
+    /// The last word where there is no other: the task failed.
+    fn say_that_it_failed(&self) {
+        let message = Untrusted::new("the task of the request failed; the log has its panic");
+        let error = FetchError {
+            kind: FetchErrorKind::Trouble,
+            file: None,
+            status: None,
+            retry_after_s: None,
+            message,
+        };
+        // Where the owner's queue is full, its place at the host is lost until the torrent ends.
+        let _ = self
+            .driver
+            .try_send(ToDriver::Input(Input::FetchEnded { fetch: self.fetch, result: Err(error) }));
+    }
+
     async fn tell(&self, input: Input) -> Result<(), OwnerGone> {
         let place = self.places.acquire().await;
         let heard = ToDriver::Heard(Heard::new(input, place));
         self.driver.send(heard).await.map_err(|_| OwnerGone)
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.say_that_it_failed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fetch_whose_task_panics_has_a_last_word_all_the_same() {
+        let (driver, mut inbox) = inspect::channel("test: driver", 4);
+        let outlet = Outlet::new(FetchId(3), driver);
+        inspect::spawn("test: a fetch that panics", async move {
+            let _outlet = outlet;
+            panic!("on purpose");
+        })
+        .detach();
+        match inbox.recv().await {
+            Some(ToDriver::Input(Input::FetchEnded { fetch: FetchId(3), result: Err(error) })) => {
+                assert_eq!(error.kind, FetchErrorKind::Trouble);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(inbox.recv().await.is_none());
     }
 }
