@@ -40,6 +40,8 @@ pub struct WebseedRow {
     pub latency_ms: Option<u32>,
     /// The protocol of the last answer, such as `HTTP/1.1`.
     pub protocol: Option<String>,
+    /// Connections that its requests take: over HTTP/2 one for all, else one each.
+    pub connections: u32,
     /// Failures in a row.
     pub failures: u32,
     /// Files that it does not have, or has wrongly.

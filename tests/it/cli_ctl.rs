@@ -206,6 +206,7 @@ fn webseed(key: u32, url: &str) -> WebseedRow {
         last_error: Some(Untrusted::new("HTTP 503\u{1b}")),
         latency_ms: Some(85),
         protocol: Some("HTTP/1.1".to_owned()),
+        connections: 1,
         failures: 3,
         files_lacking: 2,
     }
@@ -244,7 +245,7 @@ fn programs_get_the_stable_keys_of_webseeds() {
                           "state": "backing_off", "retry_s": 12, "requests": [request], "requests_max": 4,
                           "waiting_for_host": 1, "down_bps": 2048, "downloaded_bytes": 4096, "wasted_bytes": 7,
                           "last_status": 503, "last_error": "HTTP 503\u{1b}", "latency_ms": 85,
-                          "protocol": "HTTP/1.1", "failures": 3, "files_lacking": 2});
+                          "protocol": "HTTP/1.1", "connections": 1, "failures": 3, "files_lacking": 2});
     assert_eq!(webseeds[0], expected);
     let text = String::from_utf8(engine.ctl(&format!("webseeds {}", first())).stdout).unwrap();
     let lines: Vec<_> = text.lines().collect();

@@ -200,6 +200,24 @@ mod tests {
         assert_eq!(requests.arrived(PIECE, BlockIndex(0), late), Asked::Forgotten);
         assert!(!requests.is_snubbed());
         assert_eq!(requests.arrived(PIECE, BlockIndex(0), late), Asked::Never);
+        // It begins small again, and grows with its rate, not with its blocks.
+        assert_eq!(requests.pipeline(), limits::PIPELINE_MIN);
+        requests.sent(PIECE, BlockIndex(1), late);
+        assert_eq!(requests.arrived(PIECE, BlockIndex(1), late), Asked::Yes);
+        assert_eq!(requests.pipeline(), limits::PIPELINE_MIN);
+    }
+
+    #[test]
+    fn of_what_was_given_up_the_latest_is_remembered_and_no_more_than_a_bound() {
+        let mut requests = Requests::new();
+        let count = u32::try_from(limits::FORGOTTEN_REQUESTS_MAX).unwrap() + 1;
+        for block in (0..count).map(BlockIndex) {
+            requests.sent(PIECE, block, Time::ZERO);
+            requests.cancel(PIECE, block);
+        }
+        assert_eq!(requests.forgotten.len(), limits::FORGOTTEN_REQUESTS_MAX);
+        assert_eq!(requests.arrived(PIECE, BlockIndex(0), Time::ZERO), Asked::Never);
+        assert_eq!(requests.arrived(PIECE, BlockIndex(count - 1), Time::ZERO), Asked::Forgotten);
     }
 
     #[test]

@@ -65,29 +65,27 @@ pub fn webseed_facts(row: &WebseedRow) -> String {
     if stalled > 0 {
         facts.push(format!("{stalled} of {} stalled", row.requests.len()));
     }
+    if row.connections > 0 {
+        facts.push(count(row.connections, "connection"));
+    }
     if row.failures > 0 {
         facts.push(format!("{} in a row", count(row.failures, "failure")));
     }
     if row.waiting_for_host > 0 {
-        facts.push(format!("{} more waiting for its host", row.waiting_for_host));
+        facts.push(format!("{} waiting for its host", row.waiting_for_host));
     }
     if row.files_lacking > 0 {
         facts.push(format!("lacks {}", count(row.files_lacking, "file")));
     }
-    facts.push(
-        match row.kind {
-            WebseedKind::UrlList => "BEP 19",
-            WebseedKind::HttpSeed => "BEP 17",
-        }
-        .to_owned(),
-    );
-    facts.push(
-        match row.origin {
-            WebseedOrigin::Torrent => "from the torrent",
-            WebseedOrigin::Manual => "added by hand",
-        }
-        .to_owned(),
-    );
+    let kind = match row.kind {
+        WebseedKind::UrlList => "BEP 19",
+        WebseedKind::HttpSeed => "BEP 17",
+    };
+    let origin = match row.origin {
+        WebseedOrigin::Torrent => "from the torrent",
+        WebseedOrigin::Manual => "added by hand",
+    };
+    facts.push(format!("{kind} {origin}"));
     facts.join(", ")
 }
 

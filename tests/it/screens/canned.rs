@@ -288,6 +288,7 @@ pub(super) fn webseed(key: u32, url: &str, state: WebseedState) -> WebseedRow {
         last_error: None,
         latency_ms: None,
         protocol: None,
+        connections: 0,
         failures: 0,
         files_lacking: 0,
     }
@@ -328,6 +329,7 @@ fn webseeds() -> Vec<WebseedRow> {
             last_status: Some(206),
             latency_ms: Some(85),
             protocol: Some("HTTP/1.1".to_owned()),
+            connections: 2,
             ..webseed(0, "https://cdimage.debian.org/cdimage/release/12.7.0/amd64/iso-dvd/", Active)
         },
         WebseedRow {
