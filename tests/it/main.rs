@@ -20,3 +20,4 @@ mod screens;
 mod session;
 mod trackers;
 mod watchdog;
+mod webseed_ends;

@@ -32,7 +32,19 @@ pub(crate) struct Download {
 impl Download {
     /// `home` takes the state and the log; `arguments` come after the source.
     pub(crate) fn start(home: &Path, torrent: &Path, folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_in(&[], home, torrent, folder, arguments)
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_in(
+        environment: &[(&str, &str)],
+        home: &Path,
+        torrent: &Path,
+        folder: &Path,
+        arguments: &[&str],
+    ) -> Self {
         let mut process = Process::start("unchoke", &program(), home, |command| {
+            command.envs(environment.iter().copied());
             command
                 .arg("download")
                 .arg(torrent)

@@ -1,10 +1,12 @@
 //! A webseed as the only source: nginx, which serves ranges as the web does.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use super::clients::{Client, Nginx, require_or_skip};
+use super::clients::{Client, Lighttpd, Nginx, require_or_skip};
 use super::payload::Payload;
-use super::process::wait_for;
+use super::process::{free_port, wait_for};
 use super::selection::ctl;
 use super::unchoke::{DOWNLOAD_MAX, DOWNLOAD_TIMEOUT_S, Download};
 
@@ -26,18 +28,42 @@ impl Scene {
     }
 
     fn download(&self, arguments: &[&str]) -> Download {
-        let (home, target) = (self.arena.path().join("us"), self.arena.path().join("target"));
-        let (url, timeout) = (self.nginx.url(), DOWNLOAD_TIMEOUT_S.to_string());
-        let all = [&["--no-trackers", "--webseed", &url, "--timeout", &timeout], arguments].concat();
-        Download::start(&home, &self.torrent, &target, &all)
+        self.download_from(&self.nginx.url(), &[], arguments)
     }
+
+    fn download_from(&self, url: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Download {
+        let (home, target) = (self.arena.path().join("us"), self.arena.path().join("target"));
+        let timeout = DOWNLOAD_TIMEOUT_S.to_string();
+        let all = [&["--no-trackers", "--webseed", url, "--timeout", &timeout], arguments].concat();
+        Download::start_in(environment, &home, &self.torrent, &target, &all)
+    }
+
+    fn assert_whole(&self) {
+        self.payload.assert_only_this_in(&self.arena.path().join("target"));
+    }
+}
+
+/// A certificate of 127.0.0.1 and its key.
+fn certificate(openssl: &Path, folder: &Path) -> (PathBuf, PathBuf) {
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    let configuration = folder.join("openssl.conf");
+    let text = "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = own\n[name]\nCN = webseed\n\
+                [own]\nsubjectAltName = IP:127.0.0.1\nbasicConstraints = CA:FALSE\n";
+    std::fs::write(&configuration, text).unwrap();
+    let mut command = Command::new(openssl);
+    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    command.args(["-days", "2", "-config"]).arg(&configuration);
+    command.arg("-keyout").arg(&key).arg("-out").arg(&certificate);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    (certificate, key)
 }
 
 #[test]
 fn fault_36_nginx_alone_brings_files_of_every_size_and_name() {
     let Some(scene) = Scene::new(Payload::borders, "") else { return };
     scene.download(&["--no-seed"]).wait_done();
-    scene.payload.assert_only_this_in(&scene.arena.path().join("target"));
+    scene.assert_whole();
     let asked = scene.nginx.asked();
     assert!(asked.iter().all(|line| line.contains(" 206 ") || line.contains(" 200 ")), "{asked:#?}");
     let bytes: u64 = asked.iter().filter_map(|line| line.split(' ').nth(9)?.parse::<u64>().ok()).sum();
@@ -48,6 +74,59 @@ fn fault_36_nginx_alone_brings_files_of_every_size_and_name() {
     );
     let encoded = "/%C3%9Cbung%20f%C3%BCr%20alle/Za%C5%BC%C3%B3%C5%82%C4%87/%E6%97%A5%E6%9C%AC%E8%AA%9E%20%F0%9F%93%A6.bin";
     assert!(asked.iter().any(|line| line.contains(encoded)), "{asked:#?}");
+}
+
+#[test]
+fn fault_36_lighttpd_alone_brings_files_of_every_size_and_name() {
+    let Some(scene) = Scene::new(Payload::borders, "") else { return };
+    let Some(program) = require_or_skip(Client::Lighttpd) else { return };
+    let lighttpd = Lighttpd::start(&program, &scene.arena.path().join("lighttpd"), &scene.payload.folder);
+    scene.download_from(&lighttpd.url(), &[], &["--no-seed"]).wait_done();
+    scene.assert_whole();
+    assert_eq!(scene.nginx.asked(), [""; 0], "lighttpd alone was asked");
+}
+
+#[test]
+fn over_tls_the_server_is_proved_and_http_2_is_spoken_where_it_is_offered() {
+    let Some(openssl) = require_or_skip(Client::Openssl) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(&openssl, folder.path());
+    let port = free_port();
+    let extra = format!(
+        "listen 127.0.0.1:{port} ssl http2; ssl_certificate {}; ssl_certificate_key {};",
+        certificate.display(),
+        key.display()
+    );
+    let Some(scene) = Scene::new(Payload::borders, &extra) else { return };
+    let url = format!("https://127.0.0.1:{port}/");
+    let mut stranger = scene.download_from(&url, &[], &[]);
+    stranger
+        .wait_status("does not believe it", |status| (status["webseeds"]["backing_off"] == 1).then_some(()));
+    let rows = ctl(&scene.arena.path().join("us"), &["webseeds", &scene.payload.info_hash]);
+    let error = rows[0]["last_error"].as_str().unwrap();
+    assert!(error.contains("TLS failed") && error.contains("certificate"), "{rows}");
+    assert_eq!(scene.nginx.asked(), [""; 0], "nothing is asked of who is not proved");
+    drop(stranger);
+    let trusted = [("SSL_CERT_FILE", certificate.to_str().unwrap())];
+    let mut us = scene.download_from(&url, &trusted, &[]);
+    us.wait_status("is complete", |status| (status["state"] == "seeding").then_some(()));
+    scene.assert_whole();
+    let rows = ctl(&scene.arena.path().join("us"), &["webseeds", &scene.payload.info_hash]);
+    assert_eq!(rows[0]["protocol"], "HTTP/2", "{rows}");
+    let asked = scene.nginx.asked();
+    assert!(asked.iter().all(|line| line.contains(" HTTP/2.0\"")), "{asked:#?}");
+}
+
+#[test]
+fn what_is_not_on_this_machine_is_asked_through_the_proxy_of_the_environment() {
+    let Some(scene) = Scene::new(Payload::borders, "") else { return };
+    let url = scene.nginx.url();
+    // Nobody can resolve the name: the proxy is told the whole URL.
+    let proxy = [("http_proxy", url.as_str())];
+    scene.download_from("http://webseed.invalid/", &proxy, &["--no-seed"]).wait_done();
+    scene.assert_whole();
+    let asked = scene.nginx.asked();
+    assert!(asked.iter().all(|line| line.contains("\"GET http://webseed.invalid/")), "{asked:#?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod aria2;
 mod libtorrent;
+mod lighttpd;
 mod nginx;
 mod opentracker;
 mod qbittorrent;
@@ -15,6 +16,7 @@ use super::process::{find_program, say, wait_for};
 use super::unchoke::PROGRAM_START_MAX;
 
 pub(crate) use libtorrent::{AddOptions, Libtorrent};
+pub(crate) use lighttpd::Lighttpd;
 pub(crate) use nginx::Nginx;
 pub(crate) use opentracker::Opentracker;
 pub(crate) use transmission::Transmission;
@@ -29,6 +31,8 @@ pub(crate) enum Client {
     Libtorrent,
     Opentracker,
     Nginx,
+    Lighttpd,
+    Openssl,
 }
 
 impl Client {
@@ -41,6 +45,8 @@ impl Client {
             Self::Libtorrent => libtorrent::find_python(),
             Self::Opentracker => find_program("opentracker"),
             Self::Nginx => find_program("nginx"),
+            Self::Lighttpd => find_program("lighttpd"),
+            Self::Openssl => find_program("openssl"),
         }
     }
 }
@@ -102,7 +108,9 @@ pub(crate) fn start(client: Client, program: &Path, job: &Job<'_>) -> Box<dyn Ri
         Client::Qbittorrent => Box::new(qbittorrent::Qbittorrent::start(program, job)),
         Client::Rtorrent => Box::new(rtorrent::Rtorrent::start(program, job)),
         Client::Libtorrent => Box::new(Libtorrent::start(program, job)),
-        Client::Opentracker | Client::Nginx => panic!("{client:?} is not a peer"),
+        Client::Opentracker | Client::Nginx | Client::Lighttpd | Client::Openssl => {
+            panic!("{client:?} is not a peer")
+        }
     };
     if job.role == Role::Seed {
         wait_for(&format!("{client:?} seeds"), PROGRAM_START_MAX, || rival.is_complete().then_some(()));
