@@ -9,6 +9,7 @@ mod peers;
 mod pictures;
 mod report;
 mod swarm;
+mod webseeds;
 mod whole;
 
 use report::Report;
@@ -29,6 +30,7 @@ fn main() {
         let info = scale.info();
         changes::bench(&mut report, &info);
         peers::bench(&mut report, &info);
+        webseeds::bench(&mut report, &info);
         pictures::bench(&mut report, &info);
         whole::bench(&mut report, &info);
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use unchoke::codec::peer::{BlockRequest, Message};
 use unchoke::contract::Direction;
-use unchoke::engine::io::{Effect, Input, NewConnection, ResumeRecord};
+use unchoke::engine::io::{Effect, Fetch, HostAsk, HostKey, HostNews, Input, NewConnection, ResumeRecord};
 use unchoke::engine::torrent::{Policy, Setup, StartingPoint, Torrent, WhenComplete};
 use unchoke::limits::BLOCK_BYTES;
 use unchoke::metainfo::{Info, parse};
@@ -44,6 +44,10 @@ pub(crate) struct Swarm {
     next_connection: u64,
     /// What each request that waits for an answer asks, and of whom.
     pub(crate) asked: VecDeque<(ConnectionId, BlockRequest)>,
+    /// What webseeds are asked.
+    pub(crate) fetches: VecDeque<Fetch>,
+    /// Places that are waited for.
+    places: Vec<(HostKey, u32)>,
     /// Pieces handed out to be stored.
     pub(crate) storing: VecDeque<PieceIndex>,
     /// Of the latest record.
@@ -97,6 +101,8 @@ impl Swarm {
             now,
             next_connection: 0,
             asked: VecDeque::new(),
+            fetches: VecDeque::new(),
+            places: Vec::new(),
             storing: VecDeque::new(),
             generation: 0,
             block: Bytes::from(vec![0; BLOCK_BYTES as usize]),
@@ -196,8 +202,18 @@ impl Swarm {
                 }
                 Effect::StorePiece { piece, .. } => self.storing.push_back(piece),
                 Effect::SaveResume { generation, .. } => self.generation = generation,
+                Effect::Fetch(fetch) => self.fetches.push_back(*fetch),
+                Effect::EndFetch { fetch } => self.fetches.retain(|known| known.id != fetch),
+                Effect::Host { host, ask: HostAsk::Want(count) } => self.places.push((host, count)),
                 _ => {}
             }
+        }
+    }
+
+    /// All places that are waited for are granted.
+    pub(crate) fn grant_places(&mut self) {
+        for (host, count) in std::mem::take(&mut self.places) {
+            self.turn(Input::Host { host, news: HostNews::Places(count) });
         }
     }
 
