@@ -56,9 +56,11 @@ impl Levels {
     }
 
     /// What follows for a piece that lies in one file and at none of its ends.
-    fn derive_inside(&self, file: FileIndex, piece: PieceIndex) -> PieceLevel {
+    fn derive_inside(&self, info: &Info, file: FileIndex, piece: PieceIndex) -> PieceLevel {
         let of_readers = self.readers.get(&piece).copied().unwrap_or(PieceLevel::Off);
-        PieceLevel::from(self.files[file.at()]).max(of_readers)
+        // Padding alone is nothing to fetch, whatever level its file has.
+        let of_file = if info.files[file.at()].pad { Priority::Off } else { self.files[file.at()] };
+        PieceLevel::from(of_file).max(of_readers)
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -128,7 +130,7 @@ impl Pieces {
         let (first, last) = (pieces.start().0, pieces.end().0);
         self.derive_level(PieceIndex(first));
         for piece in (first + 1..last).map(PieceIndex) {
-            let level = self.levels.derive_inside(file, piece);
+            let level = self.levels.derive_inside(&self.info, file, piece);
             self.set_level(piece, level);
         }
         if last != first {

@@ -85,6 +85,22 @@ fn each_state_has_its_run_and_its_one_reason() {
 }
 
 #[test]
+fn pieces_of_nothing_but_padding_are_not_wanted_whatever_level_their_file_has() {
+    let hashes = "x".repeat(20 * 6);
+    let torrent = format!(
+        "d4:infod5:filesld6:lengthi{TWO_BLOCKS}e4:pathl1:aeed4:attr1:p6:lengthi{}e4:pathl1:peed6:lengthi9e4:pathl1:beee\
+         4:name1:t12:piece lengthi{TWO_BLOCKS}e6:pieces120:{hashes}ee",
+        4 * TWO_BLOCKS
+    );
+    let info = metainfo::parse(Bytes::from(torrent)).unwrap().info;
+    let levels = vec![Priority::High; 3];
+    let pieces = Pieces::new(info, levels, |_| PieceState::Missing, fastrand::Rng::with_seed(1));
+    let wanted: Vec<bool> = (0..6).map(|piece| pieces.level(PieceIndex(piece)).is_wanted()).collect();
+    assert_eq!(wanted, [true, false, false, false, false, true]);
+    assert_eq!((pieces.order().len(), pieces.inconsistency()), (2, None));
+}
+
+#[test]
 fn counts_of_begun_pieces_are_those_of_their_blocks() {
     let mut pieces = pieces(3, |_| PieceState::Missing);
     request(&mut pieces, 0, 2);
