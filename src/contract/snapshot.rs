@@ -84,7 +84,7 @@ pub struct TorrentRow {
     pub webseeds: WebseedCounts,
     /// Piece counts.
     pub pieces: PieceCounts,
-    /// Block requests on the wire.
+    /// Block requests on the wire to peers; webseeds have their own.
     pub requests_in_flight: u32,
     /// Bytes of this torrent that wait for a disk thread.
     pub disk_queue_bytes: u64,

@@ -18,9 +18,6 @@ pub const WEBSEED_BLOCKS_PER_INPUT_MAX: usize = 32;
 /// fetches, and its queue has room for 256 inputs.
 pub const WEBSEED_INPUTS_MAX: usize = 2;
 
-/// Longest time that a server may want to be left alone, in seconds: a day.
-pub const WEBSEED_RETRY_AFTER_MAX_S: u64 = 24 * 60 * 60;
-
 /// Bytes read of the body that says how long a BEP 17 server is busy: a number in ASCII, with room for line ends.
 pub const WEBSEED_RETRY_BODY_BYTES_MAX: usize = 32;
 

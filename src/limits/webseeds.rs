@@ -22,8 +22,16 @@ pub const FETCH_BYTES_FIRST: u64 = 4 << 20;
 /// A request asks for what the webseed gives in this time, within `FETCH_BYTES_MAX`: a slow one holds little.
 pub const FETCH_SPAN: Duration = Duration::from_secs(8);
 
+/// Requests of one torrent under way at a time, over all of its webseeds: a torrent may name a thousand, at as many ports
+/// of somebody who never asked for it, and each takes a connection.
+pub const FETCHES_MAX: usize = 32;
+
 /// Files of one request: each is asked for by itself, one after the other, while other requests do the same.
 pub const FETCH_PARTS_MAX: usize = 64;
+
+/// Files of one block: a torrent of a million files of a byte each would need a million URLs at once. What lies in more
+/// is left to peers.
+pub const FETCH_BLOCK_PARTS_MAX: usize = 512;
 
 /// Pieces looked at to find the longest run of free ones.
 pub const FETCH_VISITS_MAX: usize = 4096;
@@ -43,8 +51,8 @@ pub const WEBSEED_RETRY_MIN: Duration = Duration::from_secs(2);
 /// The longest wait that grows by itself: a server that was down for hours is found again within minutes.
 pub const WEBSEED_RETRY_MAX: Duration = Duration::from_secs(300);
 
-/// The longest wait that a server may ask for (Retry-After).
-pub const WEBSEED_RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// The longest wait that a server may ask for (Retry-After): a day.
+pub const WEBSEED_RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Bytes that may wait at a fetch for their turn under a rate limit.
 pub const FETCH_CREDIT_BYTES: u64 = 256 * 1024;

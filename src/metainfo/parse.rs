@@ -31,7 +31,7 @@ pub struct Metainfo {
     pub trackers: Vec<Vec<String>>,
     /// Web servers that hold the files (BEP 19).
     pub webseeds: Vec<String>,
-    /// Web servers that speak the older protocol (BEP 17), which is not spoken here.
+    /// Web servers that speak the older protocol (BEP 17).
     pub httpseeds: Vec<String>,
     /// DHT nodes to start from (BEP 5).
     pub nodes: Vec<(String, u16)>,

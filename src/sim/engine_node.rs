@@ -79,6 +79,8 @@ pub struct EngineNode {
     pub(super) missed_since: Option<Time>,
     /// Something came of its turns since the checkers looked at it: nothing else changes what they would find.
     pub(super) unlooked: bool,
+    /// Turns in a row after which its deadline was over still.
+    pub(super) overdue_turns: u32,
     /// What it told front ends.
     pub(super) events: Vec<EventKind>,
     pub(super) answers: BTreeMap<ReaderId, Vec<Result<Bytes, ReadError>>>,
@@ -144,6 +146,7 @@ impl EngineNode {
             grants_planned: false,
             missed_since: None,
             unlooked: true,
+            overdue_turns: 0,
             events: Vec::new(),
             answers: BTreeMap::new(),
             stopped: false,

@@ -138,7 +138,7 @@ impl World {
                 _ if lacking.is_some() => 404,
                 _ => 206,
             };
-            let head = FetchHead { status, protocol: "HTTP/1.1", latency_us: 1000 };
+            let head = FetchHead { status, protocol: "HTTP/1.1", latency_us: 1000, skip_bytes: 0 };
             self.input_after(latency, id, Input::FetchAnswered { fetch: fetch.id, head });
         }
         self.events.push(now + latency, Happening::WebStep { node: id, epoch, fetch: fetch.id });
@@ -226,6 +226,11 @@ impl World {
         if let Some(node) = self.engine_mut(id) {
             node.fetches.remove(&fetch);
         }
+    }
+
+    /// Places at hosts that an engine has.
+    pub fn places_held(&self, id: NodeId) -> u32 {
+        self.engine(id).map_or(0, |node| node.places.held(node.torrent.id()))
     }
 
     /// Says something of a host to those who hand out places, and hands on what they say.

@@ -23,6 +23,8 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 const TRACKER_ANSWER: Duration = Duration::from_millis(80);
 /// How long a call to nobody takes to fail.
 const REFUSED: Duration = Duration::from_millis(300);
+/// A turn may find that something is due at once; an engine that does so turn after turn would never rest.
+const OVERDUE_TURNS_MAX: u32 = 8;
 
 /// A participant, by the order in which it was added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -291,10 +293,16 @@ impl World {
         self.check_turn(id);
         let Some(node) = self.engine_mut(id) else { return };
         node.unlooked |= came_to_something;
-        let next = node.torrent.next_deadline().map(|(at, _)| at.max(now + Duration::from_micros(1)));
-        if let Some(next) = next.filter(|next| node.wake_at.is_none_or(|planned| *next < planned)) {
+        let Some((at, of)) = node.torrent.next_deadline() else { return };
+        node.overdue_turns = if at <= now { node.overdue_turns + 1 } else { 0 };
+        let overdue_turns = node.overdue_turns;
+        let next = at.max(now + Duration::from_micros(1));
+        if node.wake_at.is_none_or(|planned| next < planned) {
             node.wake_at = Some(next);
             self.events.push(next, Happening::Wake { node: id });
+        }
+        if overdue_turns > OVERDUE_TURNS_MAX {
+            self.fail(id, format!("its deadline is over, turn after turn: {of:?}"));
         }
     }
 

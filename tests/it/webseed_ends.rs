@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use unchoke::contract::{AddRequest, Answer, Command, RemoveData, WebseedAction, WebseedState};
+use unchoke::contract::{AddRequest, Answer, Command, RemoveData, Source, WebseedAction, WebseedState};
+use unchoke::limits;
+use unchoke::metainfo::{Kind, create};
 use unchoke::session::{Handle, Running};
 use unchoke::units::{Rate, TorrentId, WebseedKey};
 
@@ -141,6 +143,46 @@ async fn reach(stage: Stage, server: &Server, handle: &Handle, torrent: TorrentI
     assert!(tokio::time::timeout(Duration::from_secs(10), there).await.is_ok(), "{stage:?} is reached");
 }
 
+/// What is left of the webseed says that nothing is asked of it.
+async fn assert_ended(what: End, handle: &Handle, torrent: TorrentId) {
+    let rows = match handle.request(Command::Detail(torrent)).await {
+        Ok(Answer::Detail(detail)) => Some(detail.webseeds.clone()),
+        Ok(other) => panic!("{other:?}"),
+        Err(_) => None,
+    };
+    match (what, rows.as_deref()) {
+        (End::RemoveTorrent, None) | (End::RemoveWebseed, Some([])) => {}
+        (End::Disable, Some([row])) => assert_eq!(row.state, WebseedState::Disabled),
+        (End::Pause, Some([row])) => assert_ne!(row.state, WebseedState::Active),
+        (what, rows) => panic!("{what:?}: {rows:?}"),
+    }
+    let requests: usize = rows.iter().flatten().map(|row| row.requests.len()).sum();
+    assert_eq!(requests, 0, "{what:?}");
+}
+
+/// Another torrent gets all the places that there are at the host.
+async fn assert_its_place_is_free(url: &str, torrent: &[u8], handle: &Handle) {
+    let other = AddRequest {
+        source: Source::Bytes(torrent.to_vec()),
+        webseeds: ["a/", "b/"].map(|folder| format!("{url}{folder}")).to_vec(),
+        ..request(Vec::new())
+    };
+    let other = add(handle, other).await;
+    let all = async {
+        loop {
+            let Answer::Detail(detail) = handle.request(Command::Detail(other)).await.unwrap() else {
+                panic!()
+            };
+            let requests: usize = detail.webseeds.iter().map(|row| row.requests.len()).sum();
+            if requests == limits::HOST_REQUESTS as usize {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(2), all).await.is_ok(), "all places are free");
+}
+
 async fn end(end: End, handle: &Handle, running: Running, torrent: TorrentId) -> Option<Running> {
     let webseed = |action| Command::Webseed { torrent, action };
     let command = match end {
@@ -160,6 +202,8 @@ async fn end(end: End, handle: &Handle, running: Running, torrent: TorrentId) ->
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_44_in_each_state_of_a_request_whatever_ends_it_does_so_within_a_second() {
+    // Large enough for eight requests at a time.
+    let other = create::from_memory("other", 1 << 20, &[("a.bin", &vec![0; 40 << 20])], Kind::V1).unwrap();
     for stage in [Stage::Handshake, Stage::Head, Stage::Body, Stage::Credit, Stage::BackOff] {
         for what in [End::RemoveWebseed, End::Disable, End::Pause, End::RemoveTorrent, End::Shutdown] {
             let folder = tempfile::tempdir().unwrap();
@@ -180,13 +224,10 @@ async fn fault_44_in_each_state_of_a_request_whatever_ends_it_does_so_within_a_s
             let ended = tokio::time::timeout(Duration::from_secs(1), ended).await;
             let running = ended.unwrap_or_else(|_| panic!("{stage:?}, {what:?}: it ends within a second"));
             if let Some(running) = running {
-                let asked = server.taken.load(SeqCst);
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                assert_eq!(
-                    server.taken.load(SeqCst),
-                    asked,
-                    "{stage:?}, {what:?}: nothing is asked after it"
-                );
+                assert_ended(what, &handle, torrent).await;
+                if stage != Stage::BackOff {
+                    assert_its_place_is_free(&server.url(stage), &other, &handle).await;
+                }
                 crate::session::end(handle, running).await;
             }
         }

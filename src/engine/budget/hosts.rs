@@ -78,6 +78,11 @@ impl HostPlaces {
         self.news.retain(|message| message.torrent != torrent);
     }
 
+    /// Places that a torrent has, at all hosts together.
+    pub fn held(&self, torrent: TorrentId) -> u32 {
+        self.hosts.values().filter_map(|host| host.held.get(&torrent)).sum()
+    }
+
     /// What torrents are to hear: places that are free go to those that wait.
     pub fn messages(&mut self) -> Vec<HostMessage> {
         let mut messages = std::mem::take(&mut self.news);

@@ -76,6 +76,8 @@ pub struct FetchHead {
     pub protocol: &'static str,
     /// Microseconds from the request to it.
     pub latency_us: u64,
+    /// Bytes of its body that come before those that were asked for, where the server ignores ranges.
+    pub skip_bytes: u64,
 }
 
 /// Why a webseed did not give what it was asked for.

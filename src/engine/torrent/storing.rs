@@ -86,6 +86,7 @@ impl Torrent {
         self.pieces.set_state(piece, PieceState::Missing);
         let blocks = self.pieces.blocks_to_fetch(piece) as usize;
         let liars = self.bans.piece_failed(piece, &sent, blocks);
+        self.count_webseeds_waste(&sent);
         self.blame(now, piece, &liars, "gave a whole piece that failed its hash");
     }
 
@@ -159,17 +160,17 @@ impl Torrent {
         }
     }
 
-    /// Writes the blocks of all unfinished pieces, so that a record can claim them.
+    /// Writes the blocks of unfinished pieces, so that a record can claim them; not those of pieces that failed before:
+    /// of what is written nobody knows any more who sent it, and the second time that has to come out.
     pub(super) fn write_all_partials(&mut self) {
-        let with_memory: Vec<PieceIndex> = self
-            .pieces
-            .partials()
-            .filter(|(_, partial)| partial.memory_bytes() > 0)
-            .map(|(piece, _)| piece)
-            .collect();
-        for piece in with_memory {
-            self.spill(piece);
-        }
+        self.spill_where(|torrent, piece| !torrent.bans.is_suspect(piece));
+    }
+
+    fn spill_where(&mut self, wanted: impl Fn(&Self, PieceIndex) -> bool) {
+        let with_memory = self.pieces.partials().filter(|(_, partial)| partial.memory_bytes() > 0);
+        let pieces: Vec<PieceIndex> =
+            with_memory.map(|(piece, _)| piece).filter(|piece| wanted(self, *piece)).collect();
+        pieces.into_iter().for_each(|piece| self.spill(piece));
     }
 
     fn spill(&mut self, piece: PieceIndex) {
@@ -182,6 +183,10 @@ impl Torrent {
     fn spill_over_budget(&mut self) {
         if self.pieces.memory_bytes() > limits::PARTIAL_BYTES_MAX {
             self.write_all_partials();
+        }
+        if self.pieces.memory_bytes() > limits::PARTIAL_BYTES_MAX {
+            // Memory is bounded, whatever it costs to find the liar.
+            self.spill_where(|_, _| true);
         }
     }
 

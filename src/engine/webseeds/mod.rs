@@ -128,6 +128,26 @@ impl Webseeds {
         self.all.keys().copied().collect()
     }
 
+    /// Whether there is nothing to plan, to wait for or to give back.
+    pub(in crate::engine) fn has_no_hosts(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// Forgets hosts that no webseed is at, once nothing is held there or waited for.
+    pub(in crate::engine) fn forget_hosts_without_webseeds(&mut self) {
+        let (all, underway) = (&self.all, &self.underway);
+        let is_used = |key: &HostKey| {
+            all.values().any(|webseed| webseed.host == *key)
+                || underway.values().any(|fetch| fetch.host == *key)
+        };
+        if self.hosts.len() > all.len() || all.is_empty() {
+            self.hosts.retain(|key, host| host.asked > 0 || is_used(key));
+        }
+        if self.hosts.is_empty() {
+            self.look_at = None;
+        }
+    }
+
     /// Whether there are none.
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.all.is_empty()

@@ -200,8 +200,12 @@ impl Webseed {
 
     fn piece_parts(&self, info: &Info, blocks: &[(PieceIndex, BlockIndex, u32)]) -> Vec<FetchPart> {
         let hash = info.swarm_hashes().first().copied().unwrap_or_default();
-        let of_piece = blocks.chunk_by(|(one, ..), (other, ..)| one == other);
-        of_piece
+        let follows = |one: &(PieceIndex, BlockIndex, u32), next: &(PieceIndex, BlockIndex, u32)| {
+            one.0 == next.0 && one.1.0 + 1 == next.1.0
+        };
+        // Blocks of padding are left out, and lie between others.
+        blocks
+            .chunk_by(follows)
             .map(|blocks| {
                 let (piece, first, _) = blocks[0];
                 let bytes: u32 = blocks.iter().map(|(_, _, length)| length).sum();
@@ -233,5 +237,35 @@ impl Webseed {
             }
         }
         self.starved_at = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::BLOCK_BYTES;
+    use crate::metainfo;
+
+    #[test]
+    fn ranges_of_a_piece_leave_out_what_lies_between_the_blocks_that_are_asked_for() {
+        let torrent = format!(
+            "d4:infod6:lengthi{}e4:name1:t12:piece lengthi65536e6:pieces40:{}ee",
+            6 * BLOCK_BYTES,
+            "x".repeat(40)
+        );
+        let info = metainfo::parse(torrent.into()).unwrap().info;
+        let (kind, origin) = (WebseedKind::HttpSeed, WebseedOrigin::Torrent);
+        let named = NamedWebseed { url: "http://h/s".to_owned(), kind, origin };
+        let webseed = Webseed::new(WebseedKey(0), &info, &named);
+        let block = |piece, block| (PieceIndex(piece), BlockIndex(block), BLOCK_BYTES);
+        let parts = webseed.parts(&info, &[block(0, 0), block(0, 2), block(0, 3), block(1, 0)]);
+        let asked = parts.into_iter().map(|part| match part {
+            FetchPart::Piece { url, bytes } => {
+                (url.split_once("&piece=").unwrap().1.to_owned(), bytes / u64::from(BLOCK_BYTES))
+            }
+            other => panic!("{other:?}"),
+        });
+        let due = [("0&ranges=0-16383", 1), ("0&ranges=32768-65535", 2), ("1&ranges=0-16383", 1)];
+        assert!(asked.eq(due.map(|(url, blocks)| (url.to_owned(), blocks))));
     }
 }

@@ -31,6 +31,8 @@ pub(in crate::engine) struct Underway {
     pub(in crate::engine) stalled: bool,
     /// Bytes that it may bring, beyond those that came, under a rate limit.
     pub(in crate::engine) credit: Option<u64>,
+    /// Bytes that it has to throw away before those that it was asked for, and has no credit for yet.
+    pub(in crate::engine) skip_bytes: u64,
 }
 
 /// A block that is to come.
@@ -74,6 +76,7 @@ impl Underway {
             status: None,
             stalled: false,
             credit: None,
+            skip_bytes: 0,
         }
     }
 
@@ -81,6 +84,11 @@ impl Underway {
     pub(in crate::engine) fn answered(&mut self, now: Time, head: FetchHead) {
         self.status = Some(head.status);
         self.last_byte_at = now;
+        if let Some(credit) = &mut self.credit {
+            let covered = head.skip_bytes.min(*credit);
+            *credit -= covered;
+            self.skip_bytes += head.skip_bytes - covered;
+        }
     }
 
     /// The block that comes next.
@@ -178,7 +186,9 @@ impl Underway {
 
     /// Whether it waits for a server that is silent, and not for its share of a rate limit.
     pub(in crate::engine) fn is_silent(&self, now: Time) -> bool {
-        self.credit != Some(0) && now.since(self.last_byte_at) >= limits::FETCH_STALL
+        let next_block = u64::from(BLOCK_BYTES).min(self.bytes - self.received_bytes);
+        let waits_for_credit = self.skip_bytes > 0 || self.credit.is_some_and(|credit| credit < next_block);
+        !waits_for_credit && now.since(self.last_byte_at) >= limits::FETCH_STALL
     }
 }
 

@@ -44,7 +44,7 @@ impl Ask {
         match self.form {
             _ if by_hand => |_| false,
             Form::Range { .. } => |url| url.query().is_some(),
-            Form::Whole => |url| url.query().is_some_and(|query| !query.starts_with("info_hash=")),
+            Form::Whole => |url| url.query().is_some_and(|query| !is_of_a_piece(query)),
         }
     }
 
@@ -70,4 +70,15 @@ impl Ask {
         };
         self.failed(kind, error)
     }
+}
+
+/// Whether a query is what BEP 17 puts behind a URL that had none: nothing of it is the torrent's to choose.
+fn is_of_a_piece(query: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = query.split('&').map(|part| part.split_once('=').unwrap_or((part, "")));
+    let parts = (parts.next(), parts.next(), parts.next(), parts.next());
+    let (Some(("info_hash", _)), Some(("piece", piece)), Some(("ranges", ranges)), None) = parts else {
+        return false;
+    };
+    is_number(piece) && ranges.split_once('-').is_some_and(|(from, to)| is_number(from) && is_number(to))
 }

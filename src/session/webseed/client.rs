@@ -58,6 +58,7 @@ impl WebseedClient {
             status: response.status().as_u16(),
             protocol: protocol(response.version()),
             latency_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            skip_bytes: 0,
         };
         Ok((response, head))
     }

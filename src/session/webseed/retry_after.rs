@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{self, HeaderMap, HeaderName};
 
-use crate::limits::WEBSEED_RETRY_AFTER_MAX_S;
+use crate::limits::WEBSEED_RETRY_AFTER_MAX;
 
 /// Seconds from now; `None` where the server does not say. A date is measured by the server's own clock where it tells
 /// what that shows: ours may be wrong.
@@ -17,14 +17,14 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
     let until = unix_seconds(wait)?;
     let server_now = text(header::DATE).and_then(unix_seconds);
     let now = server_now.or_else(|| Some(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs()))?;
-    Some(until.saturating_sub(now).min(WEBSEED_RETRY_AFTER_MAX_S))
+    Some(until.saturating_sub(now).min(WEBSEED_RETRY_AFTER_MAX.as_secs()))
 }
 
 /// A number of seconds in ASCII, and nothing else. One too large for us is the longest wait.
 pub(super) fn seconds(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let parsed = is_number.then(|| text.parse().unwrap_or(u64::MAX));
-    parsed.map(|seconds: u64| seconds.min(WEBSEED_RETRY_AFTER_MAX_S))
+    parsed.map(|seconds: u64| seconds.min(WEBSEED_RETRY_AFTER_MAX.as_secs()))
 }
 
 /// Seconds since 1970 of a date in any of the three forms of HTTP: in all of them the numbers are day, year and time
@@ -89,12 +89,15 @@ mod tests {
     fn waits_are_read_and_bounded() {
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(retry_after(&headers("120", None)), Some(120));
-        assert_eq!(retry_after(&headers("99999999999999999999999", None)), Some(WEBSEED_RETRY_AFTER_MAX_S));
+        assert_eq!(
+            retry_after(&headers("99999999999999999999999", None)),
+            Some(WEBSEED_RETRY_AFTER_MAX.as_secs())
+        );
         assert_eq!(retry_after(&headers("Sun, 06 Nov 1994 08:50:37 GMT", Some(date))), Some(60));
         assert_eq!(retry_after(&headers(date, None)), Some(0), "in the past");
         assert_eq!(
             retry_after(&headers("Fri, 31 Dec 9999 23:59:59 GMT", None)),
-            Some(WEBSEED_RETRY_AFTER_MAX_S)
+            Some(WEBSEED_RETRY_AFTER_MAX.as_secs())
         );
         assert_eq!(retry_after(&headers("-5", None)), None);
         assert_eq!(retry_after(&HeaderMap::new()), None);

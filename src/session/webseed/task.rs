@@ -82,11 +82,12 @@ impl FetchTask {
     async fn ask(&mut self, ask: &Ask, by_hand: bool) -> Result<(), Stop> {
         // A server whose answer nobody reads for long gives up.
         self.wait_until_wanted().await?;
-        let (response, head) = self.client.ask(ask, by_hand).await?;
-        self.outlet.answered(head).await?;
+        let (response, mut head) = self.client.ask(ask, by_hand).await?;
         let headers = response.headers();
         let checked =
             check(ask, Head { status: head.status, headers, body_bytes: response.content_length() });
+        head.skip_bytes = checked.as_ref().map_or(0, |skip| *skip);
+        self.outlet.answered(head).await?;
         match checked {
             Ok(skip) => self.read(ask, response, skip).await,
             Err(mut error) => {
@@ -112,6 +113,7 @@ impl FetchTask {
             let skipped = length_within(&chunk, skip);
             chunk.advance(skipped);
             skip -= skipped as u64;
+            self.taken += skipped as u64;
             chunk.truncate(length_within(&chunk, left));
             left -= chunk.len() as u64;
             self.take(chunk).await?;

@@ -145,7 +145,8 @@ fn fault_40_a_host_that_another_torrent_saw_fail_is_left_alone_and_found_again()
 
 #[test]
 fn fault_40_instant_errors_make_no_tight_loop() {
-    for fault in [WebFault::Refuses { status: 500, retry_after_s: None }, WebFault::Down] {
+    let refuses = |status| WebFault::Refuses { status, retry_after_s: None };
+    for fault in [refuses(500), refuses(404), WebFault::Down] {
         let server = WebServer { fault, latency: Duration::from_micros(100), ..WebServer::good() };
         let (mut world, leecher) = leecher_with(40, &Shape::files(&[50_000; 40]), &[server]);
         world.pass(seconds(60));
@@ -266,6 +267,66 @@ fn a_rate_limit_holds_for_webseeds() {
     assert!((1_200_000..2_500_000).contains(&came), "{came} bytes in 4 s");
     world.set_limits(leecher, None, None);
     world.completes(leecher, seconds(2));
+}
+
+#[test]
+fn a_download_from_a_webseed_ends_under_a_rate_limit() {
+    // Whatever part of a block the last of the allowance covers.
+    for bps in [60_000, 77_777, 100_000, 123_457, 200_000] {
+        let (mut world, leecher) = leecher_with(bps, &Shape::files(&[700_000, 99]), &[WebServer::good()]);
+        world.set_limits(leecher, Some(crate::units::Rate(bps)), None);
+        world.completes(leecher, seconds(700_000 / bps * 3 / 2 + 5));
+    }
+}
+
+#[test]
+fn under_a_limit_of_less_than_a_block_in_its_patience_a_webseed_is_not_taken_for_silent() {
+    let (mut world, leecher) = leecher_with(2, &Shape::files(&[100_000]), &[WebServer::good()]);
+    world.set_limits(leecher, Some(crate::units::Rate(2_000)), None);
+    for _ in 0..60 {
+        world.pass(seconds(1));
+        let requests = webseed(&mut world, leecher, 0).requests;
+        assert!(requests.iter().all(|request| !request.stalled), "{requests:?}");
+    }
+    world.completes(leecher, seconds(30));
+}
+
+#[test]
+fn pieces_of_nothing_but_padding_are_not_asked_for_and_keep_nothing_from_its_end() {
+    for piece_length in [16 * 1024, 32 * 1024] {
+        let shape = Shape { piece_length, pads: vec![1], ..Shape::files(&[20_000, 200_000, 100_000, 7]) };
+        let (mut world, leecher) = leecher_with(5, &shape, &[WebServer::good()]);
+        world.completes(leecher, seconds(20));
+        assert_eq!(webseed(&mut world, leecher, 0).downloaded_bytes, 120_007);
+    }
+}
+
+#[test]
+fn the_last_webseed_taken_away_leaves_no_place_held_and_no_deadline() {
+    let (mut world, leecher) = leecher_with(3, &Shape::files(&[2_000_000]), &[WebServer::good()]);
+    world.pass(Duration::from_millis(100));
+    assert!(world.places_held(leecher) > 0);
+    act(&mut world, leecher, WebseedAction::Remove(WebseedKey(0)));
+    world.pass(seconds(2));
+    assert_eq!(world.places_held(leecher), 0);
+    assert!(world.turns < 1_000, "{} turns", world.turns);
+    act(&mut world, leecher, WebseedAction::Add("http://web0.sim/".to_owned()));
+    world.completes(leecher, seconds(10));
+}
+
+#[test]
+fn fault_41_a_slow_liar_is_found_though_its_pieces_take_longer_than_the_time_between_two_saves() {
+    let mut old = WebServer { bps: 20_000, ..WebServer::good() };
+    old.stale.insert(FileIndex(0));
+    let shape = Shape { piece_length: 256 * 1024, ..Shape::files(&[300_000]) };
+    let (mut world, leecher) = leecher_with(4, &shape, &[old]);
+    let mut waited = 0;
+    while webseed(&mut world, leecher, 0).state != WebseedState::Banned {
+        world.pass(seconds(1));
+        waited += 1;
+        assert!(waited < 120, "the liar is not found: {:?}", webseed(&mut world, leecher, 0));
+    }
+    assert!(world.row(leecher).wasted_bytes > 0);
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn fault_39_and_40_what_nginx_refuses_is_named_and_the_rest_comes() {
     let Some(scene) = Scene::new(Payload::between, extra) else { return };
     let mut us = scene.download(&[]);
     us.wait_status("has what nginx has", |status| {
-        (status["cause"] == "no_source_for_wanted_pieces" && status["requests_in_flight"] == 0).then_some(())
+        (status["cause"] == "no_source_for_wanted_pieces" && status["webseeds"]["active"] == 0).then_some(())
     });
     let home = scene.arena.path().join("us");
     let rows = ctl(&home, &["webseeds", &scene.payload.info_hash]);

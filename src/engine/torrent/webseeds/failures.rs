@@ -1,13 +1,20 @@
 //! What goes wrong with webseeds, and what follows from it.
 
+use std::time::Duration;
+
 use super::super::Torrent;
 use crate::contract::{EventKind, Untrusted, redact_url};
-use crate::engine::io::{Effect, FetchError, FetchErrorKind, HostAsk, HostRest};
+use crate::engine::io::{Effect, FetchError, FetchErrorKind, HostAsk, HostKey, HostRest};
+use crate::engine::peers::ban::{Sender, SentBlock};
 use crate::engine::webseeds::underway::Underway;
 use crate::units::{FetchId, FileIndex, PieceIndex, Time, WebseedKey};
 
 /// Failures of a server with some file that cost its others no wait: the next one does.
 const PATIENCE_WITH_A_FILE: u32 = 1;
+
+/// Things in a row that a server does not have, with none between that it has, and that cost no wait: a folder that was
+/// moved has none of ten thousand files.
+const PATIENCE_WITH_WHAT_IS_NOT_THERE: u32 = 8;
 
 impl Torrent {
     /// A request is over.
@@ -38,7 +45,8 @@ impl Torrent {
                     None => webseed.lacks_piece(fetch.next_place().map_or(fetch.first, |(piece, _)| piece)),
                 }
                 let nothing_left = webseed.have().is_empty();
-                self.notify(EventKind::WebseedFailed { url, error: message, retry_s: None });
+                let (_, retry_s) = self.host_failed(now, &fetch.host, PATIENCE_WITH_WHAT_IS_NOT_THERE, None);
+                self.notify(EventKind::WebseedFailed { url, error: message, retry_s });
                 if nothing_left {
                     self.ban_webseed(now, fetch.webseed, "it has none of the files");
                 }
@@ -50,23 +58,33 @@ impl Torrent {
                     webseed.rest_file(now, &self.info, file, &mut self.rng);
                 }
                 let patience = if of_file.is_some() { PATIENCE_WITH_A_FILE } else { 0 };
-                let asked = error.retry_after_s.map(std::time::Duration::from_secs);
-                let host = self.webseeds.hosts.entry(fetch.host.clone()).or_default();
-                let rested = host.rests_until(now);
-                host.failed(now, patience, asked, &mut self.rng);
-                let (rests, failures) = (host.rests_until(now), host.failures);
-                let wait = rests.map(|until| until.since(now).as_secs());
-                if let Some(until) = rests.filter(|_| rests != rested) {
-                    let rest = HostRest { until, failures };
-                    self.effects
-                        .push_back(Effect::Host { host: fetch.host.clone(), ask: HostAsk::Rest(rest) });
-                }
-                if rested.is_none() {
-                    self.notify(EventKind::WebseedFailed { url, error: message, retry_s: wait });
+                let (rested, retry_s) = self.host_failed(now, &fetch.host, patience, error.retry_after_s);
+                if !rested {
+                    self.notify(EventKind::WebseedFailed { url, error: message, retry_s });
                 }
             }
             FetchErrorKind::Forbidden => self.ban_webseed(now, fetch.webseed, message.raw()),
         }
+    }
+
+    /// A host failed, and rests from now on where that is due. Says whether it rested already, and how many seconds it
+    /// will.
+    fn host_failed(
+        &mut self,
+        now: Time,
+        key: &HostKey,
+        patience: u32,
+        retry_after_s: Option<u64>,
+    ) -> (bool, Option<u64>) {
+        let host = self.webseeds.hosts.entry(key.clone()).or_default();
+        let rested = host.rests_until(now);
+        host.failed(now, patience, retry_after_s.map(Duration::from_secs), &mut self.rng);
+        let (rests, failures) = (host.rests_until(now), host.failures);
+        if let Some(until) = rests.filter(|_| rests != rested) {
+            let ask = HostAsk::Rest(HostRest { until, failures });
+            self.effects.push_back(Effect::Host { host: key.clone(), ask });
+        }
+        (rested.is_some(), rests.map(|until| until.since(now).as_secs()))
     }
 
     fn with_file_name(&self, error: &FetchError) -> Untrusted {
@@ -88,14 +106,23 @@ impl Torrent {
         self.end_fetches_of(now, key);
     }
 
+    /// A piece failed: what webseeds gave of it was of no use.
+    pub(in crate::engine::torrent) fn count_webseeds_waste(&mut self, sent: &[SentBlock]) {
+        for block in sent {
+            if let Sender::Webseed(key) = block.from
+                && let Some(webseed) = self.webseeds.get_mut(key)
+            {
+                webseed.wasted_bytes += block.data.len() as u64;
+            }
+        }
+    }
+
     /// A webseed gave bytes of a piece that are wrong: it has another version of that file.
     pub(in crate::engine::torrent) fn webseed_lied(&mut self, now: Time, key: WebseedKey, piece: PieceIndex) {
         let spans = self.info.spans(piece, 0, self.info.piece_bytes(piece)).filter(|span| !span.pad);
         let files: Vec<FileIndex> = spans.map(|span| span.file).collect();
         let lone = self.info.files.iter().filter(|file| !file.pad && file.bytes > 0).count() == 1;
-        let bytes = u64::from(self.info.piece_bytes(piece));
         let Some(webseed) = self.webseeds.get_mut(key) else { return };
-        webseed.wasted_bytes += bytes;
         if !webseed.have().has(piece) {
             // Of pieces that were under way together several fail after each other.
             return;

@@ -26,23 +26,31 @@ impl Torrent {
             let key = fetch.webseed;
             let fits = self.block_bytes(next.piece, next.block) == u32::try_from(bytes).unwrap_or(u32::MAX);
             debug_assert!(fits, "the shell cuts blocks as it was told");
-            self.down.add(now, bytes);
-            self.totals.downloaded_bytes += bytes;
-            self.totals.session_downloaded_bytes += bytes;
+            let came = self.bytes_without_pads(next.piece, next.block, bytes);
+            self.down.add(now, came);
+            self.totals.downloaded_bytes += came;
+            self.totals.session_downloaded_bytes += came;
             let holder = if next.held { Holder::Counted } else { Holder::NotCounted };
             let place = (next.piece, next.block);
             let used = self.take_block(now, place, data, Sender::Webseed(key), holder);
             if used == Use::Wasted {
-                self.totals.wasted_bytes += bytes;
+                self.totals.wasted_bytes += came;
             }
             let Some(webseed) = self.webseeds.get_mut(key) else { continue };
-            webseed.down.add(now, bytes);
-            webseed.downloaded_bytes += bytes;
-            webseed.wasted_bytes += if used == Use::Wasted { bytes } else { 0 };
+            webseed.down.add(now, came);
+            webseed.downloaded_bytes += came;
+            webseed.wasted_bytes += if used == Use::Wasted { came } else { 0 };
             let host = webseed.host.clone();
             self.webseeds.host_mut(&host).worked();
         }
         self.hold_again(id);
+    }
+
+    /// Bytes of a block that come from a server: padding is made.
+    fn bytes_without_pads(&self, piece: PieceIndex, block: BlockIndex, bytes: u64) -> u64 {
+        let length = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let spans = self.info.spans(piece, block.0 * limits::BLOCK_BYTES, length);
+        spans.filter(|span| !span.pad).map(|span| u64::from(span.bytes)).sum()
     }
 
     /// A request that was silent goes on: it holds again what nobody else has asked for meanwhile.

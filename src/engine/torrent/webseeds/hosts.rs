@@ -48,6 +48,7 @@ impl Torrent {
     pub(super) fn credit_fetches(&mut self) {
         if self.allowance.down_bytes.is_none() {
             for fetch in self.webseeds.underway.values_mut() {
+                fetch.skip_bytes = 0;
                 if fetch.credit.take().is_some() {
                     self.effects.push_back(Effect::FetchCredit { fetch: fetch.id, bytes: u64::MAX });
                 }
@@ -58,12 +59,16 @@ impl Torrent {
             let left = fetch.bytes - fetch.received_bytes;
             let due = limits::FETCH_CREDIT_BYTES.min(left);
             let credit = fetch.credit.get_or_insert(0);
-            if *credit * 2 >= due {
+            // Bytes come in whole blocks: the last ones must be covered to their end, however little that is.
+            let enough = *credit >= due || *credit * 2 >= limits::FETCH_CREDIT_BYTES;
+            if enough && fetch.skip_bytes == 0 {
                 continue;
             }
-            let more = self.allowance.take_down(due - *credit);
+            let more = self.allowance.take_down(due.saturating_sub(*credit) + fetch.skip_bytes);
             if more > 0 {
-                *credit += more;
+                let skipped = more.min(fetch.skip_bytes);
+                fetch.skip_bytes -= skipped;
+                *credit += more - skipped;
                 self.effects.push_back(Effect::FetchCredit { fetch: fetch.id, bytes: more });
             }
         }

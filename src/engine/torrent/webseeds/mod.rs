@@ -23,7 +23,7 @@ impl Torrent {
     /// Gives every webseed that may be asked as many requests as it has room and places for; asks for places, and gives
     /// back those that nothing is to be fetched with.
     pub(in crate::engine::torrent) fn plan_webseeds(&mut self, now: Time) {
-        if self.webseeds.is_empty() {
+        if self.webseeds.has_no_hosts() {
             return;
         }
         self.look_at_webseeds(now);
@@ -36,6 +36,7 @@ impl Torrent {
             }
         }
         self.settle_places();
+        self.webseeds.forget_hosts_without_webseeds();
         self.credit_fetches();
     }
 
@@ -43,10 +44,12 @@ impl Torrent {
         let version = self.pieces.order().version();
         loop {
             let Some(webseed) = self.webseeds.get(key) else { return };
-            let room = webseed.requests_max.saturating_sub(self.webseeds.count_of(key));
-            let nothing_new = webseed.starved_at == Some(version);
-            if room == 0 || nothing_new || !self.webseeds.may_ask(webseed, now) || self.waits_for_silence(key)
-            {
+            let is_idle = webseed.starved_at == Some(version)
+                || self.webseeds.underway.len() >= limits::FETCHES_MAX
+                || !self.webseeds.may_ask(webseed, now)
+                || self.webseeds.count_of(key) >= webseed.requests_max
+                || self.waits_for_silence(key);
+            if is_idle {
                 self.set_waits(key, false);
                 return;
             }
@@ -56,14 +59,24 @@ impl Torrent {
             }
             let run = self.choose_run(key);
             self.set_waits(key, run.is_some() && !has_place);
-            match (run, self.webseeds.get_mut(key)) {
-                (Some(run), _) if has_place => self.begin_fetch(now, key, run),
-                (None, Some(webseed)) => {
-                    webseed.starved_at = Some(version);
-                    return;
+            match run {
+                Some(_) if !has_place => return,
+                Some(run) => {
+                    if !self.begin_fetch(now, key, run)
+                        && let Some(webseed) = self.webseeds.get_mut(key)
+                    {
+                        // Its blocks lie in more files than one request may ask for.
+                        webseed.lacks_piece(run.first);
+                    }
                 }
-                (_, _) => return,
+                None => return self.set_starved(key, version),
             }
+        }
+    }
+
+    fn set_starved(&mut self, key: WebseedKey, version: u64) {
+        if let Some(webseed) = self.webseeds.get_mut(key) {
+            webseed.starved_at = Some(version);
         }
     }
 
@@ -78,13 +91,13 @@ impl Torrent {
         self.webseeds.of(key).any(|fetch| fetch.stalled)
     }
 
-    /// Holds the blocks of a run, takes a place, notes the request, and asks.
-    fn begin_fetch(&mut self, now: Time, key: WebseedKey, run: Run) {
+    /// Holds the blocks of a run, takes a place, notes the request, and asks. False where there is nothing to hold.
+    fn begin_fetch(&mut self, now: Time, key: WebseedKey, run: Run) -> bool {
         let blocks = self.hold_run(key, run);
-        let Some(&(last, ..)) = blocks.last() else { return };
+        let Some(&(last, ..)) = blocks.last() else { return false };
         let id = self.webseeds.next_fetch();
         let limited = self.allowance.down_bytes.is_some();
-        let Some(webseed) = self.webseeds.get_mut(key) else { return };
+        let Some(webseed) = self.webseeds.get_mut(key) else { return false };
         webseed.cursor = PieceIndex(last.0 + 1);
         let fetch = Fetch {
             id,
@@ -104,5 +117,6 @@ impl Torrent {
         self.webseeds.underway.insert(id, underway);
         self.webseeds.look_at.get_or_insert(now + limits::HOUSEKEEPING);
         self.effects.push_back(Effect::Fetch(Box::new(fetch)));
+        true
     }
 }

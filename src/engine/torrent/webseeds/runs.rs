@@ -9,7 +9,7 @@ use crate::units::{BlockIndex, PieceIndex, WebseedKey};
 /// A run of pieces, and where in the first of them it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    first: PieceIndex,
+    pub(super) first: PieceIndex,
     /// About how many bytes of it are free.
     bytes: u64,
 }
@@ -107,15 +107,18 @@ impl Torrent {
         let mut piece = run.first;
         loop {
             let most = u32::try_from((target - bytes).div_ceil(u64::from(BLOCK_BYTES))).unwrap_or(u32::MAX);
-            let taken = self.hold_blocks(key, piece, most);
+            let mut taken = self.hold_blocks(key, piece, most);
+            let fitting = self.blocks_within_parts(piece, &taken, &mut parts);
+            let left_out: Vec<_> = taken.drain(fitting..).map(|block| (piece, block)).collect();
+            self.free_blocks(&left_out);
             for &block in &taken {
                 let length = self.block_bytes(piece, block);
                 bytes += u64::from(length);
                 blocks.push((piece, block, length));
             }
-            parts += self.info.spans(piece, 0, self.info.piece_bytes(piece)).skip(1).count();
             let next = PieceIndex(piece.0 + 1);
             let goes_on = !taken.is_empty()
+                && left_out.is_empty()
                 && bytes < target
                 && parts < limits::FETCH_PARTS_MAX
                 && self.pieces.order().has(next)
@@ -129,6 +132,24 @@ impl Torrent {
             }
             piece = next;
         }
+    }
+
+    /// How many of these blocks a request may bring: each file that begins in one is asked for by itself. Of the first
+    /// block of a request all of them are, or none where there are too many even so.
+    fn blocks_within_parts(&self, piece: PieceIndex, blocks: &[BlockIndex], parts: &mut usize) -> usize {
+        for (at, &block) in blocks.iter().enumerate() {
+            let spans = self.info.spans(piece, block.0 * BLOCK_BYTES, self.block_bytes(piece, block));
+            let more = spans.take(limits::FETCH_BLOCK_PARTS_MAX + 1).count();
+            let first = *parts == 0;
+            let most = if first { limits::FETCH_BLOCK_PARTS_MAX } else { limits::FETCH_PARTS_MAX };
+            // A file that goes on from the block before is one part with it.
+            let all = if first { more } else { *parts + more - 1 };
+            if all > most {
+                return at;
+            }
+            *parts = all;
+        }
+        blocks.len()
     }
 
     fn hold_blocks(&mut self, key: WebseedKey, piece: PieceIndex, most: u32) -> Vec<BlockIndex> {

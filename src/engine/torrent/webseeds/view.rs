@@ -56,7 +56,9 @@ impl Torrent {
             kind: webseed.kind,
             origin: webseed.origin,
             state,
-            retry_s: rests_until.map(|until| until.since(now).as_secs().max(1)),
+            retry_s: rests_until
+                .filter(|_| state == WebseedState::BackingOff)
+                .map(|until| until.since(now).as_secs().max(1)),
             requests,
             requests_max: webseed.requests_max,
             waiting_for_host: waiting,

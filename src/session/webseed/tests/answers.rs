@@ -116,7 +116,7 @@ async fn busy_servers_say_for_how_long() {
     for (line, headers, status, wait) in [
         ("503 Busy", "retry-after: 120\r\n", 503, Some(120)),
         ("503 Busy", date, 503, Some(120)),
-        ("503 Busy", "retry-after: 9999999\r\n", 503, Some(limits::WEBSEED_RETRY_AFTER_MAX_S)),
+        ("503 Busy", "retry-after: 9999999\r\n", 503, Some(limits::WEBSEED_RETRY_AFTER_MAX.as_secs())),
         ("429 Too Many", "retry-after: 7\r\n", 429, Some(7)),
         ("429 Too Many", "", 429, None),
         ("500 Broken", "", 500, None),
@@ -132,14 +132,17 @@ async fn busy_servers_say_for_how_long() {
 async fn a_piece_is_asked_as_bep_17_says() {
     let bytes = payload(5_000);
     let server = Server::start([
-        ("/s?info_hash=%01&piece=3", Script::Raw(response("200 OK", "", &bytes))),
-        ("/s?info_hash=%01&piece=4", Script::Raw(response("503 Busy", "", b"45\r\n"))),
-        ("/s?info_hash=%01&piece=5", Script::Raw(response("503 Busy", "retry-after: 9\r\n", b"busy"))),
-        ("/s?info_hash=%01&piece=6", Script::Raw(response("200 OK", "", b"short"))),
+        ("/s?info_hash=%01&piece=3&ranges=0-4999", Script::Raw(response("200 OK", "", &bytes))),
+        ("/s?info_hash=%01&piece=4&ranges=0-4999", Script::Raw(response("503 Busy", "", b"45\r\n"))),
+        (
+            "/s?info_hash=%01&piece=5&ranges=0-4999",
+            Script::Raw(response("503 Busy", "retry-after: 9\r\n", b"busy")),
+        ),
+        ("/s?info_hash=%01&piece=6&ranges=0-4999", Script::Raw(response("200 OK", "", b"short"))),
     ])
     .await;
     let piece = async |number: u32| {
-        let url = server.url(&format!("/s?info_hash=%01&piece={number}"));
+        let url = server.url(&format!("/s?info_hash=%01&piece={number}&ranges=0-4999"));
         run(client(), fetch(vec![FetchPart::Piece { url, bytes: 5_000 }], 1000)).await
     };
     let whole = piece(3).await;

@@ -77,16 +77,25 @@ async fn redirects_do_not_lead_anywhere() {
 
 #[tokio::test]
 async fn a_torrent_cannot_make_us_send_queries_to_what_only_we_reach() {
-    let server =
-        Server::start([("/f?a=b", good()), ("/s?info_hash=x", good()), ("/s?a&info_hash=x", good())]);
+    let of_piece = "/s?info_hash=x&piece=1&ranges=0-9";
+    let sly = "/s?info_hash=1&cmd=reboot&info_hash=x&piece=1&ranges=0-9";
+    let server = Server::start([("/f?a=b", good()), (of_piece, good()), (sly, good())]);
     let server = server.await;
     let (kind, message) = run(client(), whole(server.url("/f?a=b"))).await.failed();
     assert!(kind == Forbidden && message.contains("must not be asked"), "{message}");
     let by_hand = Fetch { by_hand: true, ..whole(server.url("/f?a=b")) };
     assert_eq!(run(client(), by_hand).await.result, Ok(()));
     let piece = |path: &str| fetch(vec![FetchPart::Piece { url: server.url(path), bytes: WHOLE }], 1000);
-    assert_eq!(run(client(), piece("/s?info_hash=x")).await.result, Ok(()));
-    assert_eq!(run(client(), piece("/s?a&info_hash=x")).await.failed().0, Forbidden);
+    assert_eq!(run(client(), piece(of_piece)).await.result, Ok(()));
+    for other in [
+        sly,
+        "/s?a&info_hash=x&piece=1&ranges=0-9",
+        "/s?info_hash=x&piece=reboot&ranges=0-9",
+        "/s?info_hash=x&piece=1&ranges=0-9;reboot",
+        "/s?info_hash=x",
+    ] {
+        assert_eq!(run(client(), piece(other)).await.failed().0, Forbidden, "{other}");
+    }
     assert_eq!(server.seen().len(), 2, "the others were not even asked");
 }
 
