@@ -7,7 +7,7 @@ use super::disk::is_same;
 use super::engine_node::EngineNode;
 use super::world::{NodeId, Participant, World};
 use crate::codec::peer::Message;
-use crate::engine::io::{Effect, Input};
+use crate::engine::io::{Effect, Fetch, FetchPart, Input};
 use crate::limits;
 use crate::units::{PieceIndex, Time};
 
@@ -77,10 +77,27 @@ impl World {
                 (!is_same(&due, data) && !deceived)
                     .then(|| format!("serves wrong bytes of piece {}", piece.0))
             }
+            Effect::Fetch(fetch) => self.complaint_of(fetch),
             _ => None,
         };
         if let Some(complaint) = complaint {
             self.fail(id, complaint);
+        }
+    }
+
+    /// What is wrong with a request of a webseed.
+    fn complaint_of(&self, fetch: &Fetch) -> Option<String> {
+        let asked: u64 = fetch.parts.iter().map(FetchPart::bytes).sum();
+        let blocks: u64 = fetch.blocks.iter().map(|length| u64::from(*length)).sum();
+        // One of a piece that failed before is for all of it.
+        let most = limits::FETCH_BYTES_MAX.max(u64::from(self.payload.info.piece_length));
+        let files = fetch.parts.iter().filter(|part| part.file().is_some()).count();
+        if asked != blocks || asked == 0 || asked > most {
+            Some(format!("a request of {asked} bytes for {blocks} bytes of blocks, at most {most} are due"))
+        } else if files > limits::FETCH_PARTS_MAX.max(limits::FETCH_BLOCK_PARTS_MAX) {
+            Some(format!("a request that names {files} files"))
+        } else {
+            None
         }
     }
 

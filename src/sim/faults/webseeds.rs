@@ -292,6 +292,23 @@ fn under_a_limit_of_less_than_a_block_in_its_patience_a_webseed_is_not_taken_for
 }
 
 #[test]
+fn pieces_of_very_many_files_are_asked_for_a_part_at_a_time_or_left_to_peers() {
+    // 300 files in a block, each of which has to be asked for by itself; then one block of a thousand.
+    let few = Shape::files(&[54; 1_200]);
+    let (mut world, leecher) = leecher_with(6, &few, &[WebServer::good()]);
+    world.completes(leecher, seconds(30));
+    assert!(world.web_server(0).asked.len() >= 4);
+    let many = Shape::files(&[16; 3_000]);
+    let (mut world, leecher) = leecher_with(7, &many, &[WebServer::good()]);
+    world.pass(seconds(5));
+    assert_eq!(world.web_server(0).asked.len(), 0);
+    assert_eq!(world.cause(leecher).as_deref(), Some("no_source_for_wanted_pieces"));
+    let seed = world.add_puppet(Manners::seed());
+    world.introduce(leecher, seed);
+    world.completes(leecher, seconds(30));
+}
+
+#[test]
 fn pieces_of_nothing_but_padding_are_not_asked_for_and_keep_nothing_from_its_end() {
     for piece_length in [16 * 1024, 32 * 1024] {
         let shape = Shape { piece_length, pads: vec![1], ..Shape::files(&[20_000, 200_000, 100_000, 7]) };
