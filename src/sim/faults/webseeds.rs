@@ -146,7 +146,7 @@ fn fault_40_a_host_that_another_torrent_saw_fail_is_left_alone_and_found_again()
 #[test]
 fn fault_40_instant_errors_make_no_tight_loop() {
     let refuses = |status| WebFault::Refuses { status, retry_after_s: None };
-    for fault in [refuses(500), refuses(404), WebFault::Down] {
+    for fault in [refuses(500), WebFault::Down] {
         let server = WebServer { fault, latency: Duration::from_micros(100), ..WebServer::good() };
         let (mut world, leecher) = leecher_with(40, &Shape::files(&[50_000; 40]), &[server]);
         world.pass(seconds(60));
@@ -158,6 +158,18 @@ fn fault_40_instant_errors_make_no_tight_loop() {
         assert!(asked >= 3, "{fault:?}: asked {asked} times in a minute");
         assert!(world.cause(leecher).is_some());
     }
+}
+
+#[test]
+fn fault_40_a_server_that_has_nothing_is_not_asked_for_each_of_a_thousand_files_in_one_go() {
+    let lacking = (0..1_000).map(FileIndex).collect();
+    let server = WebServer { lacking, latency: Duration::from_micros(100), ..WebServer::good() };
+    let (mut world, leecher) = leecher_with(40, &Shape::files(&[33_000; 1_000]), &[server]);
+    world.pass(seconds(60));
+    let asked = world.web_server(0).asked.len();
+    assert!((8..=10 * limits::WEBSEED_REQUESTS as usize).contains(&asked), "asked {asked} times in a minute");
+    let row = webseed(&mut world, leecher, 0);
+    assert_eq!((row.state, row.last_status), (WebseedState::BackingOff, Some(404)));
 }
 
 #[test]
@@ -335,7 +347,7 @@ fn the_last_webseed_taken_away_leaves_no_place_held_and_no_deadline() {
 fn fault_41_a_slow_liar_is_found_though_its_pieces_take_longer_than_the_time_between_two_saves() {
     let mut old = WebServer { bps: 20_000, ..WebServer::good() };
     old.stale.insert(FileIndex(0));
-    let shape = Shape { piece_length: 256 * 1024, ..Shape::files(&[300_000]) };
+    let shape = Shape { piece_length: 256 * 1024, ..Shape::files(&[512 * 1024]) };
     let (mut world, leecher) = leecher_with(4, &shape, &[old]);
     let mut waited = 0;
     while webseed(&mut world, leecher, 0).state != WebseedState::Banned {
