@@ -14,6 +14,7 @@ use crate::contract::{
     AddRequest, Answer, Assume, CheckPolicy, Command, Source, StartState, StoreTrust, TorrentRow,
     TorrentState, Untrusted, choose_files, redact_url,
 };
+use crate::inspect;
 use crate::limits::SHUTDOWN_MAX;
 use crate::metainfo::Metainfo;
 use crate::session::{self, Handle, Restore, Running, Settings, Switch};
@@ -57,7 +58,7 @@ impl Engine {
         tokio::select! {
             ended = end => ended.context("the engine ended badly; please report this"),
             _ = signals.next() => bail!("stopped at once: the last records may not be saved"),
-            () = tokio::time::sleep(SHUTDOWN_MAX) => {
+            () = inspect::sleep(SHUTDOWN_MAX) => {
                 bail!("the engine did not end within {} s: the last records may not be saved", SHUTDOWN_MAX.as_secs())
             }
         }

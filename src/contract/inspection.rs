@@ -27,8 +27,10 @@ pub enum TaskKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
-    /// Waits for something, or for its turn.
+    /// Waits for something.
     Waiting,
+    /// Was woken, and waits for a thread to poll it.
+    Ready,
     /// Is being polled, or is a closure that runs.
     Running,
     /// Ended by itself.
@@ -37,6 +39,61 @@ pub enum TaskState {
     Panicked(String),
     /// Was dropped before it ended.
     Aborted,
+}
+
+/// What kind of thing a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitKind {
+    /// A lock.
+    Lock,
+    /// Room in a queue.
+    QueueSend,
+    /// Something to come out of a queue.
+    QueueReceive,
+    /// A permit of a semaphore.
+    Semaphore,
+    /// One answer to one question.
+    Reply,
+    /// Another value of something that is watched.
+    Watch,
+    /// Bytes to come from a socket, or somebody to call.
+    SocketRead,
+    /// Room in a socket, or a connection to come up.
+    SocketWrite,
+    /// A point in time.
+    Timer,
+    /// The end of a task.
+    Child,
+}
+
+impl WaitKind {
+    /// It in words, to follow "waits for".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Lock => "lock",
+            Self::QueueSend => "room in queue",
+            Self::QueueReceive => "queue",
+            Self::Semaphore => "permit of",
+            Self::Reply => "answer",
+            Self::Watch => "change of",
+            Self::SocketRead => "socket read",
+            Self::SocketWrite => "socket write",
+            Self::Timer => "timer",
+            Self::Child => "end of task",
+        }
+    }
+}
+
+/// One thing that a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitReport {
+    /// What kind of thing.
+    pub kind: WaitKind,
+    /// Its name, where it has one.
+    pub on: Option<Cow<'static, str>>,
+    /// File and line that wait.
+    pub site: String,
 }
 
 /// One task or thread.
@@ -60,10 +117,18 @@ pub struct TaskReport {
     pub polls: u64,
     /// Microseconds spent in polls that have ended.
     pub busy_us: u64,
+    /// Microseconds of the longest of them.
+    pub longest_poll_us: u64,
+    /// How often it was woken.
+    pub wakes: u64,
     /// Milliseconds since the poll that is running began; `None`: none is.
     pub poll_ms: Option<u64>,
     /// How it stands.
     pub state: TaskState,
+    /// What it waits for: any of these makes it go on.
+    pub waits: Vec<WaitReport>,
+    /// Milliseconds since it last ran; only while it waits.
+    pub waited_ms: Option<u64>,
 }
 
 /// One lock.
@@ -133,6 +198,19 @@ pub struct TaskName {
     pub torrent: Option<TorrentId>,
 }
 
+/// A task that another one has to let go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedTask {
+    /// Which one.
+    pub task: TaskName,
+    /// Since when, in milliseconds.
+    pub waited_ms: u64,
+    /// What it waits for.
+    pub wait: WaitReport,
+    /// Whom it takes: the holder of the lock, who takes from the queue, the child. `None` where that is not known.
+    pub behind: Option<TaskName>,
+}
+
 /// Something that has not gone on for longer than it may, and what is held up by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stuck {
@@ -167,6 +245,22 @@ pub enum StuckThing {
         /// Who waits for it.
         waiters: Vec<TaskName>,
     },
+    /// A task waits for a queue in which there is something, and nobody has woken it: a lost wake-up.
+    Forgotten {
+        /// The task.
+        task: TaskName,
+        /// The queue's name.
+        queue: Cow<'static, str>,
+        /// File and line that made the queue.
+        site: String,
+        /// Items in it.
+        items: u64,
+    },
+    /// Tasks wait for each other in a circle: none of them will ever go on.
+    Deadlock {
+        /// Each waits for the next one, the last for the first.
+        chain: Vec<BlockedTask>,
+    },
     /// A queue is full, has turned a sender away, and nobody takes from it.
     Full {
         /// The queue's name.
@@ -182,8 +276,9 @@ impl Stuck {
     /// The torrent that is held up, where it is one.
     pub fn torrent(&self) -> Option<TorrentId> {
         match &self.what {
-            StuckThing::Poll { task, .. } => task.torrent,
+            StuckThing::Poll { task, .. } | StuckThing::Forgotten { task, .. } => task.torrent,
             StuckThing::Hold { holder, .. } => holder.as_ref()?.torrent,
+            StuckThing::Deadlock { chain } => chain.iter().find_map(|step| step.task.torrent),
             StuckThing::Full { .. } => None,
         }
     }
@@ -199,6 +294,8 @@ pub enum DumpKind {
     Locks,
     /// Queues.
     Queues,
+    /// Who waits for whom.
+    Waits,
 }
 
 /// A look at a running program from within.
@@ -221,6 +318,8 @@ pub enum DumpRows {
     Locks(Vec<LockReport>),
     /// Oldest first.
     Queues(Vec<QueueReport>),
+    /// Tasks that wait for others; those whom nobody waits for first.
+    Waits(Vec<BlockedTask>),
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Bounded queues between tasks.
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,7 +9,9 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use super::counters::QueueEntry;
-use crate::contract::QueueKind;
+use super::registry::while_blocked;
+use super::waits::{Wait, note, noted};
+use crate::contract::{QueueKind, WaitKind};
 
 /// The receiver is gone; the value comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,19 +44,23 @@ pub struct Sender<T> {
 
 impl<T> Sender<T> {
     /// Puts a value in, waiting for room.
-    pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let value = match self.try_send(value) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Closed(value)) => return Err(SendError(value)),
-            Err(TrySendError::Full(value)) => value,
-        };
-        match self.inner.reserve().await {
-            Ok(permit) => {
-                self.entry.sent();
-                permit.send(value);
-                Ok(())
+    #[track_caller]
+    pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
+        let wait = Wait::new(WaitKind::QueueSend, self.entry.id, Location::caller());
+        async move {
+            let value = match self.try_send(value) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Closed(value)) => return Err(SendError(value)),
+                Err(TrySendError::Full(value)) => value,
+            };
+            match noted(wait, self.inner.reserve()).await {
+                Ok(permit) => {
+                    self.entry.sent();
+                    permit.send(value);
+                    Ok(())
+                }
+                Err(_) => Err(SendError(value)),
             }
-            Err(_) => Err(SendError(value)),
         }
     }
 
@@ -74,6 +81,7 @@ impl<T> Sender<T> {
     }
 
     /// Puts a value in from a thread, waiting for room. Never call it on a task.
+    #[track_caller]
     pub fn send_blocking(&self, value: T) -> Result<(), SendError<T>> {
         let value = match self.try_send(value) {
             Ok(()) => return Ok(()),
@@ -81,7 +89,8 @@ impl<T> Sender<T> {
             Err(TrySendError::Full(value)) => value,
         };
         self.entry.sent();
-        self.inner.blocking_send(value).map_err(|mpsc::error::SendError(value)| {
+        let wait = Wait::new(WaitKind::QueueSend, self.entry.id, Location::caller());
+        while_blocked(wait, || self.inner.blocking_send(value)).map_err(|mpsc::error::SendError(value)| {
             self.entry.received(1);
             SendError(value)
         })
@@ -118,17 +127,25 @@ pub struct Receiver<T> {
 
 impl<T> Receiver<T> {
     /// Takes a value, waiting for one; `None` when all senders are gone and nothing is left.
-    pub async fn recv(&mut self) -> Option<T> {
-        let value = self.inner.recv().await;
-        self.entry.received(usize::from(value.is_some()));
-        value
+    #[track_caller]
+    pub fn recv(&mut self) -> impl Future<Output = Option<T>> {
+        let wait = self.wait(Location::caller());
+        async move {
+            let value = noted(wait, self.inner.recv()).await;
+            self.entry.received(usize::from(value.is_some()));
+            value
+        }
     }
 
     /// Takes up to `limit` values into `values`, waiting for the first; 0 when all senders are gone.
-    pub async fn recv_many(&mut self, values: &mut Vec<T>, limit: usize) -> usize {
-        let taken = self.inner.recv_many(values, limit).await;
-        self.entry.received(taken);
-        taken
+    #[track_caller]
+    pub fn recv_many(&mut self, values: &mut Vec<T>, limit: usize) -> impl Future<Output = usize> {
+        let wait = self.wait(Location::caller());
+        async move {
+            let taken = noted(wait, self.inner.recv_many(values, limit)).await;
+            self.entry.received(taken);
+            taken
+        }
     }
 
     /// Takes a value if one is there.
@@ -144,17 +161,32 @@ impl<T> Receiver<T> {
     }
 
     /// Takes a value on a thread, waiting for one. Never call it on a task.
+    #[track_caller]
     pub fn recv_blocking(&mut self) -> Option<T> {
-        let value = self.inner.blocking_recv();
+        let wait = self.wait(Location::caller());
+        let value = match self.inner.try_recv() {
+            Ok(value) => Some(value),
+            Err(_) => while_blocked(wait, || self.inner.blocking_recv()),
+        };
         self.entry.received(usize::from(value.is_some()));
         value
     }
 
     /// As [`Receiver::recv`], for futures written by hand.
+    #[track_caller]
     pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
         let polled = self.inner.poll_recv(context);
+        if polled.is_pending() {
+            note(self.wait(Location::caller()));
+        }
         self.entry.received(usize::from(matches!(polled, Poll::Ready(Some(_)))));
         polled
+    }
+
+    /// What waiting for a value is, in the task on this thread.
+    fn wait(&self, site: &'static Location<'static>) -> Wait {
+        self.entry.is_received_here();
+        Wait::new(WaitKind::QueueReceive, self.entry.id, site)
     }
 
     /// Takes no more from senders; what is in the queue can still be taken.

@@ -10,10 +10,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
-use super::mark::{Seen, millis_since};
+use super::mark::{Seen, millis_since, now_mark};
 use super::registry::{LOCKS, Label, QUEUES, SEMAPHORES, current_task};
 use super::report::SemaphoreReport;
 use crate::contract::{LockReport, QueueKind, QueueReport, TaskId};
+
+/// A task that waits for a lock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiter {
+    pub(super) task: TaskId,
+    /// The line that takes it.
+    pub(super) site: &'static Location<'static>,
+    /// The mark since which it waits.
+    pub(super) since: u64,
+}
 
 /// Counters of a lock.
 #[derive(Debug)]
@@ -27,7 +37,7 @@ pub(super) struct LockEntry {
     pub(super) acquisitions: AtomicU64,
     pub(super) contended: AtomicU64,
     /// The tasks that wait for it.
-    waiters: Mutex<Vec<TaskId>>,
+    waiters: Mutex<Vec<Waiter>>,
     pub(super) seen: Seen,
 }
 
@@ -46,15 +56,17 @@ impl LockEntry {
     }
 
     /// Runs what waits for the lock, the task counted among those who do.
-    pub(super) fn waited_for<T>(&self, wait: impl FnOnce() -> T) -> T {
+    pub(super) fn waited_for<T>(&self, site: &'static Location<'static>, wait: impl FnOnce() -> T) -> T {
         let Some(task) = current_task() else { return wait() };
-        self.waiters.lock().push(task);
+        let since = now_mark();
+        self.waiters.lock().push(Waiter { task, site, since });
         let result = wait();
-        self.waiters.lock().retain(|waiter| *waiter != task);
+        self.waiters.lock().retain(|waiter| waiter.task != task);
         result
     }
 
-    pub(super) fn waiters(&self) -> Vec<TaskId> {
+    /// The tasks that wait for it, in the order in which they came.
+    pub(super) fn waiters(&self) -> Vec<Waiter> {
         self.waiters.lock().clone()
     }
 
@@ -76,7 +88,7 @@ impl LockEntry {
             held: self.thread.load(Relaxed) != 0,
             holder: self.holder(),
             held_ms: self.seen.since(self.hold()).map(millis_since),
-            waiters: self.waiters(),
+            waiters: self.waiters().into_iter().map(|waiter| waiter.task).collect(),
             acquisitions: self.acquisitions.load(Relaxed),
             contended: self.contended.load(Relaxed),
         }
@@ -104,6 +116,8 @@ pub(super) struct QueueEntry {
     refused: AtomicBool,
     /// Nobody will take anything out any more.
     abandoned: AtomicBool,
+    /// The task that takes out, as it was last seen; 0: none of ours.
+    receiver: AtomicU64,
     pub(super) seen: Seen,
 }
 
@@ -125,6 +139,7 @@ impl QueueEntry {
             high_water: AtomicU64::new(0),
             refused: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
+            receiver: AtomicU64::new(0),
             seen: Seen::default(),
         })
     }
@@ -149,6 +164,17 @@ impl QueueEntry {
         self.refused.store(true, Relaxed);
     }
 
+    /// The task on this thread is the one that takes out.
+    pub(super) fn is_received_here(&self) {
+        self.receiver.store(current_task().map_or(0, |task| task.0), Relaxed);
+    }
+
+    /// The task that takes out.
+    pub(super) fn receiver(&self) -> Option<TaskId> {
+        let task = self.receiver.load(Relaxed);
+        (task != 0 && !self.abandoned.load(Relaxed)).then_some(TaskId(task))
+    }
+
     /// The one who takes out is gone.
     pub(super) fn abandon(&self) {
         self.abandoned.store(true, Relaxed);
@@ -160,6 +186,11 @@ impl QueueEntry {
         let is_full = self.sends.load(Relaxed).saturating_sub(receives) >= self.capacity;
         let is_jammed = is_full && self.refused.load(Relaxed) && !self.abandoned.load(Relaxed);
         is_jammed.then_some(receives)
+    }
+
+    /// Items in it.
+    pub(super) fn depth(&self) -> u64 {
+        self.sends.load(Relaxed).saturating_sub(self.receives.load(Relaxed))
     }
 
     pub(super) fn report(&self) -> QueueReport {
@@ -188,8 +219,8 @@ impl Drop for QueueEntry {
 /// Counters of a semaphore.
 #[derive(Debug)]
 pub(super) struct SemaphoreEntry {
-    id: u64,
-    label: Label,
+    pub(super) id: u64,
+    pub(super) label: Label,
     permits: u64,
     pub(super) taken: AtomicU64,
     pub(super) acquisitions: AtomicU64,

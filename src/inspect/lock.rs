@@ -29,7 +29,9 @@ impl<T> Lock<T> {
     ///
     /// # Panics
     /// If this thread holds it already: waiting would be for ever.
+    #[track_caller]
     pub fn lock(&self) -> LockGuard<'_, T> {
+        let site = Location::caller();
         let inner = self.inner.try_lock().unwrap_or_else(|| {
             self.entry.contended.fetch_add(1, Relaxed);
             assert!(
@@ -37,7 +39,7 @@ impl<T> Lock<T> {
                 "the lock \"{}\" is taken again by its own holder",
                 self.entry.label.name
             );
-            self.entry.waited_for(|| self.inner.lock())
+            self.entry.waited_for(site, || self.inner.lock())
         });
         self.entry.acquisitions.fetch_add(1, Relaxed);
         self.entry.thread.store(current_thread(), Relaxed);

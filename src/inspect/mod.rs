@@ -8,6 +8,7 @@
 
 mod channel;
 mod counters;
+mod graph;
 mod lock;
 mod mark;
 mod registry;
@@ -15,11 +16,15 @@ mod reply;
 mod report;
 mod semaphore;
 mod task;
+mod time;
+mod waits;
 mod watch;
 mod watchdog;
 mod work_queue;
 
-pub use crate::contract::{LockReport, QueueKind, QueueReport, TaskId, TaskKind, TaskReport, TaskState};
+pub use crate::contract::{
+    LockReport, QueueKind, QueueReport, TaskId, TaskKind, TaskReport, TaskState, WaitKind,
+};
 pub use channel::{Receiver, SendError, Sender, TryRecvError, TrySendError, channel};
 pub use lock::{Lock, LockGuard};
 pub use registry::{locks, queues, semaphores, subscribe_panics, tasks};
@@ -27,6 +32,8 @@ pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
 pub use report::{SemaphoreReport, TaskPanic};
 pub use semaphore::{Permit, Semaphore};
 pub use task::{TaskEnded, TaskHandle, ThreadHandle, aside, spawn, spawn_blocking, spawn_for, spawn_thread};
+pub use time::{sleep, sleep_until, timeout};
+pub use waits::{reading, ticking, writing};
 pub use watch::{WatchClosed, WatchReceiver, WatchSender, watch};
 pub use watchdog::{Bounds, Told, Watchdog, dump, stuck, watch_over};
 pub use work_queue::{PushError, WorkQueue, work_queue};

@@ -7,18 +7,24 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::Poll;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use super::channel::{Receiver, Sender, channel};
 use super::counters::{LockEntry, QueueEntry, SemaphoreEntry};
-use super::mark::{mark, micros, millis_since};
+use super::mark::{Seen, millis_since, now_mark};
 use super::report::{SemaphoreReport, TaskPanic};
-use crate::contract::{LockReport, QueueReport, TaskId, TaskKind, TaskName, TaskReport, TaskState};
-use crate::limits::{ENDED_TASKS_KEPT, PANIC_QUEUE, PANIC_TEXT_BYTES_MAX, WATCHDOG_TASKS_PER_HOLD};
+use super::waits::{Wait, Waits, watching};
+use crate::contract::{
+    LockReport, QueueReport, TaskId, TaskKind, TaskName, TaskReport, TaskState, WaitKind, WaitReport,
+};
+use crate::limits::{
+    ENDED_TASKS_KEPT, PANIC_QUEUE, PANIC_TEXT_BYTES_MAX, WAITS_PER_TASK, WATCHDOG_TASKS_PER_HOLD,
+};
 use crate::units::TorrentId;
 
 /// Name and place of a registered thing.
@@ -43,10 +49,21 @@ pub(super) struct TaskEntry {
     parent: Option<TaskId>,
     torrent: Option<TorrentId>,
     started: Instant,
+    /// Counters of polls: written by the thread that polls it, which is one at a time.
     polls: AtomicU64,
     busy_us: AtomicU64,
+    longest_poll_us: AtomicU64,
     /// The mark at which the poll that is running began; 0: none is.
     poll_began: AtomicU64,
+    /// The mark at which the last poll ended; 0: there was none.
+    poll_ended: AtomicU64,
+    wakes: AtomicU64,
+    /// It was woken since its last poll began.
+    woken: AtomicBool,
+    waits: Mutex<Waits>,
+    /// Whether there is anything in `waits`.
+    has_waits: AtomicBool,
+    pub(super) seen: Seen,
     end: OnceLock<TaskState>,
 }
 
@@ -70,23 +87,105 @@ impl TaskEntry {
             started: Instant::now(),
             polls: AtomicU64::new(0),
             busy_us: AtomicU64::new(0),
+            longest_poll_us: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
+            poll_ended: AtomicU64::new(0),
+            wakes: AtomicU64::new(0),
+            woken: AtomicBool::new(true),
+            waits: Mutex::new([None; WAITS_PER_TASK]),
+            has_waits: AtomicBool::new(false),
+            seen: Seen::default(),
             end: OnceLock::new(),
         });
         TASKS.lock().live.insert(entry.id.0, Arc::clone(&entry));
         entry
     }
 
+    /// The line that started it.
+    pub(super) fn site(&self) -> &'static Location<'static> {
+        self.label.site
+    }
+
+    /// Runs one poll of the task, and keeps what it waits for after it.
+    pub(super) fn poll<T>(&self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        self.woken.store(false, Relaxed);
+        let (polled, waits) = self.run(|| watching(poll));
+        if let Some(waits) = waits {
+            let (some, had_some) = (waits[0].is_some(), self.has_waits.load(Relaxed));
+            if some || had_some {
+                *self.waits.lock() = waits;
+            }
+            if some != had_some {
+                self.has_waits.store(some, Relaxed);
+            }
+        }
+        polled
+    }
+
     /// Runs one poll of the task, or its whole closure.
     pub(super) fn run<T>(&self, poll: impl FnOnce() -> T) -> T {
         let before = CURRENT_TASK.replace(self.id.0);
-        let start = Instant::now();
-        self.poll_began.store(mark(start), Relaxed);
+        let began = now_mark();
+        self.poll_began.store(began, Relaxed);
         let result = poll();
-        self.polls.fetch_add(1, Relaxed);
-        self.busy_us.fetch_add(micros(start.elapsed()), Relaxed);
+        let took = now_mark().saturating_sub(began);
+        // One thread at a time polls it: no count is lost to another.
+        self.polls.store(self.polls.load(Relaxed) + 1, Relaxed);
+        self.busy_us.store(self.busy_us.load(Relaxed) + took, Relaxed);
+        if took > self.longest_poll_us.load(Relaxed) {
+            self.longest_poll_us.store(took, Relaxed);
+        }
+        self.poll_ended.store(began + took, Relaxed);
         self.poll_began.store(0, Relaxed);
         CURRENT_TASK.set(before);
+        result
+    }
+
+    /// It is woken.
+    pub(super) fn wake(&self) {
+        self.wakes.fetch_add(1, Relaxed);
+        self.woken.store(true, Relaxed);
+    }
+
+    /// What it waits for; nothing while it runs or after its end.
+    pub(super) fn waits(&self) -> Vec<Wait> {
+        let runs = self.poll_began.load(Relaxed) != 0 && self.kind == TaskKind::Task;
+        if runs || self.end.get().is_some() {
+            return Vec::new();
+        }
+        self.waits.lock().iter().flatten().copied().collect()
+    }
+
+    /// The mark since which it waits for what it said; `None` while it runs.
+    pub(super) fn waits_since(&self) -> Option<u64> {
+        let ended = self.poll_ended.load(Relaxed);
+        (ended != 0 && !self.woken_or_polled()).then_some(ended)
+    }
+
+    /// The queue that it waits for though something is in it, and nobody has woken it; with what stays the same as long
+    /// as that is so.
+    pub(super) fn forgotten(&self) -> Option<(u64, Arc<QueueEntry>)> {
+        if self.kind != TaskKind::Task || self.woken_or_polled() || self.end.get().is_some() {
+            return None;
+        }
+        let polls = self.polls.load(Relaxed);
+        let waits = *self.waits.lock();
+        let mut received = waits.iter().flatten().filter(|wait| wait.kind == WaitKind::QueueReceive);
+        let queue = received.find_map(|wait| QUEUES.get(wait.on).filter(|queue| queue.depth() > 0))?;
+        Some((polls, queue))
+    }
+
+    /// Whether it is about to go on.
+    fn woken_or_polled(&self) -> bool {
+        self.kind == TaskKind::Task && (self.woken.load(Relaxed) || self.poll_began.load(Relaxed) != 0)
+    }
+
+    /// Waits on a thread or in a closure that may block; the runtime's tasks say so by their futures.
+    pub(super) fn blocked<T>(&self, wait: Wait, block: impl FnOnce() -> T) -> T {
+        self.waits.lock()[0] = Some(wait);
+        self.poll_ended.store(now_mark(), Relaxed);
+        let result = block();
+        self.waits.lock()[0] = None;
         result
     }
 
@@ -124,10 +223,25 @@ impl TaskEntry {
         TaskName { id: *id, name: label.name.clone(), site: label.site(), torrent: *torrent }
     }
 
+    fn state(&self, waits: &[Wait]) -> TaskState {
+        if let Some(end) = self.end.get() {
+            return end.clone();
+        }
+        let polled = self.poll_began.load(Relaxed) != 0;
+        match self.kind {
+            TaskKind::Blocking | TaskKind::Thread if polled && waits.is_empty() => TaskState::Running,
+            TaskKind::Task if polled => TaskState::Running,
+            TaskKind::Task if self.woken.load(Relaxed) => TaskState::Ready,
+            TaskKind::Task | TaskKind::Blocking | TaskKind::Thread => TaskState::Waiting,
+        }
+    }
+
     fn report(&self) -> TaskReport {
         let began = self.poll_began.load(Relaxed);
-        let now = if began == 0 { TaskState::Waiting } else { TaskState::Running };
-        let state = self.end.get().cloned().unwrap_or(now);
+        let waits = self.waits();
+        let state = self.state(&waits);
+        let ended = self.poll_ended.load(Relaxed);
+        let waited_ms = (ended != 0 && state == TaskState::Waiting).then(|| millis_since(ended));
         TaskReport {
             id: self.id,
             name: self.label.name.clone(),
@@ -137,10 +251,40 @@ impl TaskEntry {
             age_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             polls: self.polls.load(Relaxed),
             busy_us: self.busy_us.load(Relaxed),
+            longest_poll_us: self.longest_poll_us.load(Relaxed),
+            wakes: self.wakes.load(Relaxed),
             torrent: self.torrent,
             poll_ms: (began != 0).then(|| millis_since(began)),
             state,
+            waits: waits.iter().map(wait_report).collect(),
+            waited_ms,
         }
+    }
+}
+
+/// A wait with the name of what is waited for.
+pub(super) fn wait_report(wait: &Wait) -> WaitReport {
+    let name = |label: &Label| label.name.clone();
+    let on = match wait.kind {
+        WaitKind::Lock => LOCKS.get(wait.on).map(|lock| name(&lock.label)),
+        WaitKind::QueueSend | WaitKind::QueueReceive => QUEUES.get(wait.on).map(|queue| name(&queue.label)),
+        WaitKind::Semaphore => SEMAPHORES.get(wait.on).map(|semaphore| name(&semaphore.label)),
+        WaitKind::Child => task_name(TaskId(wait.on)).map(|task| task.name),
+        WaitKind::Reply
+        | WaitKind::Watch
+        | WaitKind::SocketRead
+        | WaitKind::SocketWrite
+        | WaitKind::Timer => wait.name.map(Cow::Borrowed),
+    };
+    WaitReport { kind: wait.kind, on, site: format!("{}:{}", wait.site.file(), wait.site.line()) }
+}
+
+/// Runs what blocks this thread; whoever was started here is said to wait meanwhile.
+pub(super) fn while_blocked<T>(wait: Wait, block: impl FnOnce() -> T) -> T {
+    let task = current_task().and_then(|task| TASKS.lock().live.get(&task.0).map(Arc::clone));
+    match task.filter(|task| task.kind != TaskKind::Task) {
+        Some(task) => task.blocked(wait, block),
+        None => block(),
     }
 }
 
@@ -150,7 +294,17 @@ pub fn tasks() -> Vec<TaskReport> {
         let tasks = TASKS.lock();
         tasks.live.values().chain(tasks.ended.iter()).cloned().collect()
     };
-    entries.iter().map(|entry| entry.report()).collect()
+    let mut reports: Vec<TaskReport> = entries.iter().map(|entry| entry.report()).collect();
+    // Whoever waits for a lock blocks its thread, and is in a poll still.
+    for lock in LOCKS.alive() {
+        for waiter in lock.waiters() {
+            let Some(report) = reports.iter_mut().find(|report| report.id == waiter.task) else { continue };
+            report.state = TaskState::Waiting;
+            report.waits = vec![wait_report(&Wait::new(WaitKind::Lock, lock.id, waiter.site))];
+            report.waited_ms = Some(millis_since(waiter.since));
+        }
+    }
+    reports
 }
 
 /// All locks, oldest first.
@@ -261,6 +415,10 @@ impl<E> Table<E> {
 
     pub(super) fn remove(&self, id: u64) {
         self.entries.lock().remove(&id);
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<Arc<E>> {
+        self.entries.lock().get(&id)?.upgrade()
     }
 
     /// Handles leave the lock before they are dropped: the last one takes the lock again to go.

@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
+
+use super::waits::{Wait, note};
+use crate::contract::WaitKind;
 
 /// The one who was to answer is gone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,12 +47,13 @@ impl<T> ReplySender<T> {
 pub struct ReplyReceiver<T> {
     inner: oneshot::Receiver<T>,
     name: Cow<'static, str>,
+    site: &'static Location<'static>,
 }
 
 impl<T> ReplyReceiver<T> {
     /// Waits on a thread. Never call it on a task.
     pub fn wait_blocking(self) -> Result<T, NoReply> {
-        let Self { inner, name } = self;
+        let Self { inner, name, site: _ } = self;
         inner.blocking_recv().map_err(|_| NoReply { name })
     }
 }
@@ -58,14 +63,21 @@ impl<T> Future for ReplyReceiver<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = Pin::new(&mut self.inner).poll(context);
+        if polled.is_pending() {
+            note(Wait::new(WaitKind::Reply, 0, self.site).named(&self.name));
+        }
         polled.map(|result| result.map_err(|_| NoReply { name: self.name.clone() }))
     }
 }
 
 /// A place for one answer.
+#[track_caller]
 pub fn reply<T>(name: impl Into<Cow<'static, str>>) -> (ReplySender<T>, ReplyReceiver<T>) {
     let (sender, receiver) = oneshot::channel();
-    (ReplySender { inner: sender }, ReplyReceiver { inner: receiver, name: name.into() })
+    (
+        ReplySender { inner: sender },
+        ReplyReceiver { inner: receiver, name: name.into(), site: Location::caller() },
+    )
 }
 
 #[cfg(test)]

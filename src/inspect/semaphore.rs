@@ -1,6 +1,7 @@
 //! A bounded number of something at a time.
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,6 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore as Inner};
 
 use super::counters::SemaphoreEntry;
+use super::waits::{Wait, noted};
+use crate::contract::WaitKind;
 
 /// Gives out a fixed number of permits. Cloning gives another handle to the same ones.
 #[derive(Clone, Debug)]
@@ -26,12 +29,16 @@ impl Semaphore {
     }
 
     /// Takes a permit, waiting for one; first come, first served.
-    pub async fn acquire(&self) -> Permit {
-        if let Some(permit) = self.try_acquire() {
-            return permit;
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = Permit> {
+        let wait = Wait::new(WaitKind::Semaphore, self.entry.id, Location::caller());
+        async move {
+            if let Some(permit) = self.try_acquire() {
+                return permit;
+            }
+            let acquired = noted(wait, Arc::clone(&self.inner).acquire_owned()).await;
+            self.permit(acquired.expect("the semaphore is never closed"))
         }
-        let acquired = Arc::clone(&self.inner).acquire_owned().await;
-        self.permit(acquired.expect("the semaphore is never closed"))
     }
 
     /// Takes a permit if there is one.

@@ -5,10 +5,11 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 
 use super::registry::{TaskEntry, panic_text};
-use crate::contract::{TaskId, TaskKind, TaskState};
+use super::waits::{Wait, note};
+use crate::contract::{TaskId, TaskKind, TaskState, WaitKind};
 use crate::units::TorrentId;
 
 /// Why a task gave no value.
@@ -27,6 +28,7 @@ pub enum TaskEnded {
 #[must_use = "a dropped handle lets the task run on unwatched; call `detach` to say so"]
 pub struct TaskHandle<T> {
     id: TaskId,
+    site: &'static Location<'static>,
     join: tokio::task::JoinHandle<Result<T, TaskEnded>>,
 }
 
@@ -54,7 +56,11 @@ impl<T> Future for TaskHandle<T> {
     type Output = Result<T, TaskEnded>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.join).poll(context).map(|joined| match joined {
+        let polled = Pin::new(&mut self.join).poll(context);
+        if polled.is_pending() {
+            note(Wait::new(WaitKind::Child, self.id.0, self.site));
+        }
+        polled.map(|joined| match joined {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(payload) => Err(TaskEnded::Panicked(panic_text(payload.as_ref()))),
@@ -94,9 +100,9 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let id = entry.id;
-    let tracked = Tracked { entry: EndGuard { entry, armed: true }, future: Box::pin(future) };
-    TaskHandle { id, join: tokio::spawn(tracked) }
+    let (id, site) = (entry.id, entry.site());
+    let tracked = Tracked { entry: EndGuard { entry, armed: true }, wakers: None, future: Box::pin(future) };
+    TaskHandle { id, site, join: tokio::spawn(tracked) }
 }
 
 /// Runs a closure that blocks on the runtime's pool. For calls that come rarely; payload has threads of its own.
@@ -106,9 +112,9 @@ pub fn spawn_blocking<T: Send + 'static>(
     closure: impl FnOnce() -> T + Send + 'static,
 ) -> TaskHandle<T> {
     let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Blocking, None);
-    let id = entry.id;
+    let (id, site) = (entry.id, entry.site());
     let guard = EndGuard { entry, armed: true };
-    TaskHandle { id, join: tokio::task::spawn_blocking(move || run_closure(guard, closure)) }
+    TaskHandle { id, site, join: tokio::task::spawn_blocking(move || run_closure(guard, closure)) }
 }
 
 /// Runs what may take long in the middle of a task: whatever waits behind the task on the same thread, and could not be
@@ -195,6 +201,8 @@ impl Drop for EndGuard {
 /// A future whose polls are counted and whose panic is caught.
 struct Tracked<F> {
     entry: EndGuard,
+    /// The runtime's waker of the task, and the one that counts and then wakes with it.
+    wakers: Option<(Waker, Waker)>,
     future: Pin<Box<F>>,
 }
 
@@ -203,15 +211,38 @@ impl<F: Future> Future for Tracked<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let future = &mut this.future;
+        let (future, entry) = (&mut this.future, &this.entry.entry);
+        let wakers = this.wakers.take().filter(|(theirs, _)| theirs.will_wake(context.waker()));
+        let (_, ours) = this.wakers.insert(wakers.unwrap_or_else(|| {
+            let theirs = context.waker().clone();
+            let ours = CountingWaker { entry: Arc::clone(entry), waker: theirs.clone() };
+            (theirs, Waker::from(Arc::new(ours)))
+        }));
+        let mut context = Context::from_waker(ours);
         // A future that panicked is never polled again, so what it left half-done is seen by nobody.
         let polled =
-            this.entry.entry.run(|| catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(value)) => Poll::Ready(this.entry.finish(Ok(value))),
-            Err(payload) => Poll::Ready(this.entry.finish(Err(payload))),
-        }
+            entry.poll(|| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
+                Ok(polled) => polled.map(Ok),
+                Err(payload) => Poll::Ready(Err(payload)),
+            });
+        polled.map(|result| this.entry.finish(result))
+    }
+}
+
+/// Counts that a task is woken, and wakes it.
+struct CountingWaker {
+    entry: Arc<TaskEntry>,
+    waker: Waker,
+}
+
+impl Wake for CountingWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.entry.wake();
+        self.waker.wake_by_ref();
     }
 }
 
@@ -246,6 +277,8 @@ mod tests {
     async fn an_aborted_task_says_so() {
         let task = spawn("endless", std::future::pending::<()>());
         let id = task.id();
+        assert_eq!(report(id).state, TaskState::Ready);
+        tokio::task::yield_now().await;
         assert_eq!(report(id).state, TaskState::Waiting);
         task.abort();
         assert_eq!(task.await, Err(TaskEnded::Aborted));

@@ -1,9 +1,14 @@
 //! The latest value of something; older ones are lost on purpose.
 
 use std::borrow::Cow;
+use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use tokio::sync::watch as inner;
+
+use super::waits::{Wait, noted};
+use crate::contract::WaitKind;
 
 /// The other end is gone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,15 +68,26 @@ pub struct WatchReceiver<T> {
 
 impl<T> WatchReceiver<T> {
     /// Waits for a value that this end has not seen.
-    pub async fn changed(&mut self) -> Result<(), WatchClosed> {
-        let changed = self.inner.changed().await;
-        changed.map_err(|_| self.closed())
+    #[track_caller]
+    pub fn changed(&mut self) -> impl Future<Output = Result<(), WatchClosed>> {
+        let wait = Wait::new(WaitKind::Watch, 0, Location::caller()).named(&self.name);
+        async move {
+            let changed = noted(wait, self.inner.changed()).await;
+            changed.map_err(|_| self.closed())
+        }
     }
 
     /// Waits until the value is as wanted; at once where it is.
-    pub async fn wait_until(&mut self, wanted: impl FnMut(&T) -> bool) -> Result<(), WatchClosed> {
-        let reached = self.inner.wait_for(wanted).await.map(drop);
-        reached.map_err(|_| self.closed())
+    #[track_caller]
+    pub fn wait_until(
+        &mut self,
+        wanted: impl FnMut(&T) -> bool,
+    ) -> impl Future<Output = Result<(), WatchClosed>> {
+        let wait = Wait::new(WaitKind::Watch, 0, Location::caller()).named(&self.name);
+        async move {
+            let reached = noted(wait, self.inner.wait_for(wanted)).await.map(drop);
+            reached.map_err(|_| self.closed())
+        }
     }
 
     /// Whether there is a value that this end has not seen.

@@ -1,5 +1,6 @@
 //! A thread that looks at the registry for what does not go on: polls that do not end, locks that are not given back,
-//! full queues that nobody serves.
+//! full queues that nobody serves, tasks that wait for each other in a circle, and for
+//! queues in which there is something.
 //!
 //! It is a thread of the system, so it works while every worker of the runtime is held. What is watched pays nothing for
 //! it: a task's mark is a store beside a clock reading that is there anyway, and whether a lock or a queue stands still is
@@ -14,10 +15,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::counters::LockEntry;
-use super::mark::{mark, micros};
+use super::graph::Graph;
+use super::mark::{micros, now_mark};
 use super::registry::{self, LOCKS, QUEUES, task_name, tasks_where};
 use super::task::spawn_thread;
 use crate::contract::{Dump, DumpKind, DumpRows, Stuck, StuckThing, TaskId};
@@ -63,11 +65,11 @@ pub struct Watchdog {
 pub fn watch_over(bounds: Bounds, tell: impl FnMut(Told) + Send + 'static) -> io::Result<Watchdog> {
     let (alive, gone) = channel();
     let interval = bounds.poll.min(bounds.hold).min(bounds.full) / WATCHDOG_LOOKS_PER_BOUND;
-    let (looked_at, told) = (mark(Instant::now()), BTreeMap::new());
+    let (looked_at, told) = (now_mark(), BTreeMap::new());
     let mut watch = Watch { bounds, interval, runs_since: &RUNS_SINCE, tell, told, looked_at };
     spawn_thread("watchdog", move || {
         while gone.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            watch.look(mark(Instant::now()));
+            watch.look(now_mark());
         }
     })?;
     Ok(Watchdog { _alive: alive })
@@ -75,7 +77,7 @@ pub fn watch_over(bounds: Bounds, tell: impl FnMut(Told) + Send + 'static) -> io
 
 /// Everything that is stuck now. Locks and queues are among it only where a watchdog works.
 pub fn stuck() -> Vec<Stuck> {
-    let found = find(&Bounds::default(), RUNS_SINCE.load(Relaxed), &BTreeMap::new(), mark(Instant::now()));
+    let found = find(&Bounds::default(), RUNS_SINCE.load(Relaxed), &BTreeMap::new(), now_mark());
     found.into_values().collect()
 }
 
@@ -85,6 +87,7 @@ pub fn dump(kind: DumpKind) -> Dump {
         DumpKind::Tasks => DumpRows::Tasks(registry::tasks()),
         DumpKind::Locks => DumpRows::Locks(registry::locks()),
         DumpKind::Queues => DumpRows::Queues(registry::queues()),
+        DumpKind::Waits => DumpRows::Waits(Graph::look().blocked()),
     };
     Dump { stuck: stuck(), rows }
 }
@@ -98,6 +101,10 @@ enum Key {
     Hold(u64, u64),
     /// A queue, and how much had been taken from it.
     Full(u64, u64),
+    /// A task that was not woken, and how often it had been polled.
+    Forgotten(TaskId, u64),
+    /// The first task of a circle, and the mark since which all of it waits.
+    Circle(TaskId, u64),
 }
 
 /// The state of a watchdog.
@@ -142,6 +149,9 @@ fn note_what_stands_still(now: u64) {
     for queue in QUEUES.alive() {
         queue.seen.note(queue.jam(), now);
     }
+    for task in tasks_where(|_| true) {
+        task.seen.note(task.forgotten().map(|(polls, _)| polls), now);
+    }
 }
 
 /// All that is over its bound, and all of `told` that lasts still: time that nobody had counts for none of them, but does
@@ -164,7 +174,8 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
         let Some(since) = task.polled_since() else { continue };
         let key = Key::Poll(task.id, since);
         if is_over(&key, since, bounds.poll) {
-            let waits_for = locks.iter().find(|lock| lock.waiters().contains(&task.id));
+            let waits_for =
+                locks.iter().find(|lock| lock.waiters().iter().any(|waiter| waiter.task == task.id));
             let waits_for = waits_for.map(|lock| lock.label.name.clone());
             add(key, since, StuckThing::Poll { task: task.named(), waits_for });
         }
@@ -192,6 +203,22 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
             add(key, since, StuckThing::Full { queue: name, site, capacity: queue.capacity });
         }
     }
+    for task in tasks_where(|_| true) {
+        let Some((polls, queue)) = task.forgotten() else { continue };
+        let Some(since) = task.seen.since(Some(polls)) else { continue };
+        let key = Key::Forgotten(task.id, polls);
+        if is_over(&key, since, bounds.hold) {
+            let (name, site, items) = (queue.label.name.clone(), queue.label.site(), queue.depth());
+            add(key, since, StuckThing::Forgotten { task: task.named(), queue: name, site, items });
+        }
+    }
+    let graph = Graph::look();
+    for cycle in graph.cycles() {
+        let key = Key::Circle(cycle.tasks[0], cycle.since);
+        if is_over(&key, cycle.since, bounds.hold) {
+            add(key, cycle.since, StuckThing::Deadlock { chain: graph.chain(&cycle) });
+        }
+    }
     found
 }
 
@@ -200,7 +227,7 @@ fn hold(lock: &Arc<LockEntry>) -> StuckThing {
         lock: lock.label.name.clone(),
         site: lock.label.site(),
         holder: lock.holder().and_then(task_name),
-        waiters: lock.waiters().into_iter().filter_map(task_name).collect(),
+        waiters: lock.waiters().into_iter().filter_map(|waiter| task_name(waiter.task)).collect(),
     }
 }
 
@@ -213,267 +240,4 @@ fn unix_ms() -> u64 {
 static RUNS_SINCE: AtomicU64 = AtomicU64::new(0);
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicBool;
-
-    use super::super::{Lock, channel as queue, spawn, spawn_blocking, spawn_for};
-    use super::*;
-    use crate::contract::TaskName;
-    use crate::units::TorrentId;
-
-    const BOUND: Duration = Duration::from_millis(150);
-    const BOUNDS: Bounds = Bounds { poll: BOUND, hold: BOUND, full: BOUND };
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    /// What a watchdog with short bounds tells.
-    struct Heard {
-        _watchdog: Watchdog,
-        told: std::sync::mpsc::Receiver<Told>,
-    }
-
-    fn watch() -> Heard {
-        let (telling, told) = channel();
-        let watchdog = watch_over(BOUNDS, move |it| drop(telling.send(it))).unwrap();
-        Heard { _watchdog: watchdog, told }
-    }
-
-    impl Heard {
-        /// The next thing that `pick` knows; other tests of this process are told of too.
-        fn wait<T>(&self, mut pick: impl FnMut(Told) -> Option<T>) -> T {
-            let until = Instant::now() + PATIENCE;
-            loop {
-                let left = until.saturating_duration_since(Instant::now());
-                let told = self.told.recv_timeout(left).expect("told in time");
-                if let Some(picked) = pick(told) {
-                    return picked;
-                }
-            }
-        }
-
-        /// Everything told so far that mentions `name`.
-        fn mentions(&self, name: &str) -> Vec<Told> {
-            self.told.try_iter().filter(|told| format!("{told:?}").contains(name)).collect()
-        }
-    }
-
-    fn poll_of(told: Told, wanted: &str) -> Option<(TaskName, Stuck)> {
-        let Told::Began(stuck) = told else { return None };
-        match &stuck.what {
-            StuckThing::Poll { task, .. } if task.name == wanted => Some((task.clone(), stuck)),
-            _ => None,
-        }
-    }
-
-    fn runtime(workers: usize) -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build().unwrap()
-    }
-
-    /// Lets go of what it blocks when it is dropped, so that a test which fails ends too.
-    struct Release(Arc<AtomicBool>);
-
-    impl Release {
-        fn new() -> Self {
-            Self(Arc::new(AtomicBool::new(false)))
-        }
-
-        /// Holds a worker until it is let go.
-        fn blocker(&self) -> impl FnOnce() + Send + 'static {
-            let released = Arc::clone(&self.0);
-            move || {
-                while !released.load(Relaxed) {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-            }
-        }
-    }
-
-    impl Drop for Release {
-        fn drop(&mut self) {
-            self.0.store(true, Relaxed);
-        }
-    }
-
-    #[test]
-    fn tasks_that_hold_every_worker_are_named_with_torrent_place_and_since_when() {
-        let heard = watch();
-        let runtime = runtime(2);
-        let release = Release::new();
-        let torrent = TorrentId([9; 20]);
-        let began = Instant::now();
-        let guard = runtime.enter();
-        for number in 1..=2 {
-            let block = release.blocker();
-            let blocking = async move { block() };
-            spawn_for(
-                torrent,
-                format!("holder of worker {number}"),
-                async move { spawn_inner(blocking).await },
-            )
-            .detach();
-        }
-        drop(guard);
-        let mut named = Vec::new();
-        while named.len() < 2 {
-            named.push(heard.wait(|told| {
-                poll_of(told.clone(), "inner holder").filter(|(task, _)| task.torrent == Some(torrent))
-            }));
-        }
-        assert!(began.elapsed() < BOUND + Duration::from_secs(1), "took {:?}", began.elapsed());
-        for (task, stuck) in &named {
-            assert!(task.site.starts_with("src/inspect/watchdog.rs:"), "{}", task.site);
-            assert!(u128::from(stuck.lasted_ms) >= BOUND.as_millis(), "{stuck:?}");
-            assert!(unix_ms() - stuck.since_unix_ms < 10_000, "{stuck:?}");
-        }
-        drop(release);
-        for _ in 0..2 {
-            let ended = heard.wait(|told| match told {
-                Told::Ended(stuck) if format!("{stuck:?}").contains("inner holder") => Some(stuck),
-                Told::Ended(_) | Told::Began(_) => None,
-            });
-            assert!(ended.lasted_ms >= named[0].1.lasted_ms);
-        }
-    }
-
-    /// A child, to see that it works for the torrent of its parent.
-    fn spawn_inner(
-        blocking: impl Future<Output = ()> + Send + 'static,
-    ) -> impl Future<Output = Result<(), super::super::TaskEnded>> {
-        spawn("inner holder", blocking)
-    }
-
-    #[test]
-    fn a_lock_is_named_with_who_holds_it_and_who_waits_for_it() {
-        let heard = watch();
-        let runtime = runtime(2);
-        let guard = runtime.enter();
-        let lock = Arc::new(Lock::new("watched lock", ()));
-        let release = Release::new();
-        let (held, block) = (Arc::clone(&lock), release.blocker());
-        spawn("keeper of the lock", async move {
-            let _held = held.lock();
-            block();
-        })
-        .detach();
-        while lock_report("watched lock").holder.is_none() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let wanted = Arc::clone(&lock);
-        let waiter = spawn("waiter for the lock", async move { drop(wanted.lock()) });
-        drop(guard);
-        let (mut hold, mut waits) = (None, None);
-        while hold.is_none() || waits.is_none() {
-            match heard.wait(Some) {
-                Told::Began(Stuck { what: StuckThing::Hold { lock, site, holder, waiters }, .. })
-                    if lock == "watched lock" =>
-                {
-                    hold = Some((holder, waiters, site));
-                }
-                Told::Began(Stuck { what: StuckThing::Poll { task, waits_for }, .. })
-                    if task.id == waiter.id() =>
-                {
-                    waits = waits_for;
-                }
-                Told::Began(_) | Told::Ended(_) => {}
-            }
-        }
-        let (holder, waiters, site) = hold.expect("told");
-        assert_eq!(holder.expect("a task of ours").name, "keeper of the lock");
-        assert_eq!(waiters.iter().map(|task| &*task.name).collect::<Vec<_>>(), ["waiter for the lock"]);
-        assert!(site.starts_with("src/inspect/watchdog.rs:"), "{site}");
-        assert_eq!(waits.as_deref(), Some("watched lock"));
-        let report = lock_report("watched lock");
-        assert!(report.held_ms.is_some() && report.waiters == [waiter.id()], "{report:?}");
-        drop(release);
-        runtime.block_on(waiter).unwrap();
-        assert!(lock_report("watched lock").waiters.is_empty());
-    }
-
-    fn lock_report(name: &str) -> crate::contract::LockReport {
-        registry::locks().into_iter().find(|lock| lock.name == name).expect("registered")
-    }
-
-    #[test]
-    fn what_waits_and_what_may_block_is_never_told_of() {
-        let heard = watch();
-        let runtime = runtime(2);
-        let guard = runtime.enter();
-        let (full, receiver) = queue::<()>("quiet: nobody was refused", 1);
-        full.try_send(()).unwrap();
-        let (gone, dropped) = queue::<()>("quiet: its receiver is gone", 1);
-        gone.try_send(()).unwrap();
-        assert!(gone.try_send(()).is_err());
-        drop(dropped);
-        spawn("quiet: idle", std::future::pending::<()>()).detach();
-        spawn("quiet: sleeps", tokio::time::sleep(BOUND * 20)).detach();
-        let worker = spawn("quiet: works on and on", async {
-            for _ in 0..u32::MAX {
-                std::thread::sleep(Duration::from_millis(1));
-                tokio::task::yield_now().await;
-            }
-        });
-        let release = Release::new();
-        let blocking = spawn_blocking("quiet: a closure that blocks", release.blocker());
-        let lock = Lock::new("quiet: taken over and over", ());
-        let until = Instant::now() + BOUND * 6;
-        while Instant::now() < until {
-            let _held = lock.lock();
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        assert_eq!(heard.mentions("quiet: "), []);
-        drop(release);
-        worker.abort();
-        drop(guard);
-        runtime.block_on(blocking).unwrap();
-        drop(receiver);
-    }
-
-    #[test]
-    fn a_full_queue_that_nobody_serves_is_told_until_it_is() {
-        let heard = watch();
-        let (sender, mut receiver) = queue("jammed queue", 1);
-        sender.try_send(1).unwrap();
-        assert!(sender.try_send(2).is_err());
-        let is_it = |stuck: &Stuck| matches!(&stuck.what, StuckThing::Full { queue, capacity: 1, .. } if queue == "jammed queue");
-        heard.wait(|told| match told {
-            Told::Began(stuck) => is_it(&stuck).then_some(()),
-            Told::Ended(_) => None,
-        });
-        assert_eq!(receiver.try_recv(), Ok(1));
-        heard.wait(|told| match told {
-            Told::Ended(stuck) => is_it(&stuck).then_some(()),
-            Told::Began(_) => None,
-        });
-    }
-
-    #[test]
-    fn time_in_which_the_watchdog_did_not_run_counts_for_nobody() {
-        static RUNS: AtomicU64 = AtomicU64::new(0);
-        let runtime = runtime(1);
-        let release = Release::new();
-        let block = release.blocker();
-        let guard = runtime.enter();
-        spawn("held while the process was stopped", async move { block() }).detach();
-        drop(guard);
-        std::thread::sleep(BOUND * 2);
-        let count = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&count);
-        let tell = move |told: Told| {
-            let is_it = format!("{told:?}").contains("held while the process was stopped");
-            counter.fetch_add(u64::from(is_it), Relaxed);
-        };
-        let interval = Duration::ZERO;
-        let mut watch =
-            Watch { bounds: BOUNDS, interval, runs_since: &RUNS, tell, told: BTreeMap::new(), looked_at: 0 };
-        watch.look(mark(Instant::now()));
-        assert_eq!(count.load(Relaxed), 0, "it may have begun just before");
-        watch.interval = Duration::from_secs(3600);
-        std::thread::sleep(BOUND);
-        watch.look(mark(Instant::now()));
-        assert_eq!(count.load(Relaxed), 1, "but it has not come back since");
-        watch.interval = Duration::ZERO;
-        std::thread::sleep(BOUND * 2);
-        watch.look(mark(Instant::now()));
-        assert_eq!(count.load(Relaxed), 1, "nor does a second stop make it end");
-        drop(release);
-    }
-}
+mod tests;

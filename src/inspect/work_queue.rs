@@ -8,7 +8,9 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex};
 
 use super::counters::QueueEntry;
-use crate::contract::QueueKind;
+use super::registry::while_blocked;
+use super::waits::Wait;
+use crate::contract::{QueueKind, WaitKind};
 
 /// The item could not be put in; it comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +44,14 @@ struct State<T> {
 
 impl<T> WorkQueue<T> {
     /// Puts an item in, blocking the thread while there is no room; the item comes back if the queue is closed.
+    #[track_caller]
     pub fn push_blocking(&self, item: T) -> Result<(), T> {
         let mut state = self.shared.state.lock();
         if !state.closed && state.items.len() >= self.shared.capacity {
             self.shared.entry.found_full();
-            self.shared
-                .room_came
-                .wait_while(&mut state, |state| !state.closed && state.items.len() >= self.shared.capacity);
+            let full = |state: &mut State<T>| !state.closed && state.items.len() >= self.shared.capacity;
+            let wait = Wait::new(WaitKind::QueueSend, self.shared.entry.id, Location::caller());
+            while_blocked(wait, || self.shared.room_came.wait_while(&mut state, full));
         }
         if state.closed {
             return Err(item);
@@ -72,9 +75,14 @@ impl<T> WorkQueue<T> {
     }
 
     /// Takes the oldest item, blocking until there is one; `None` when the queue is closed and drained.
+    #[track_caller]
     pub fn pop_blocking(&self) -> Option<T> {
         let mut state = self.shared.state.lock();
-        self.shared.item_came.wait_while(&mut state, |state| !state.closed && state.items.is_empty());
+        let empty = |state: &mut State<T>| !state.closed && state.items.is_empty();
+        if empty(&mut state) {
+            let wait = Wait::new(WaitKind::QueueReceive, self.shared.entry.id, Location::caller());
+            while_blocked(wait, || self.shared.item_came.wait_while(&mut state, empty));
+        }
         let item = state.items.pop_front()?;
         self.shared.entry.received(1);
         self.shared.room_came.notify_one();

@@ -28,6 +28,9 @@ pub const WATCHDOG_LOOKS_PER_BOUND: u32 = 4;
 /// Things that the watchdog tells at one look; what is more waits for the next, so that it floods no event queue.
 pub const WATCHDOG_TOLD_MAX: usize = 16;
 
+/// Things kept of what one task waits for at once: a `select!` over more of them is rare, and the first ones tell enough.
+pub const WAITS_PER_TASK: usize = 3;
+
 /// Tasks looked at under one hold of the registry's lock, so that whoever starts or ends one waits for microseconds.
 pub const WATCHDOG_TASKS_PER_HOLD: usize = 256;
 /// Pieces that the debug switch's comparison looks at in one step: a fraction of its budget.

@@ -50,7 +50,7 @@ pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, cloc
                 None => return,
                 Some(said) => desk.take(said),
             },
-            _ = ticks.tick(), if desk.has_work() => desk.tick(),
+            _ = inspect::ticking(ticks.tick()), if desk.has_work() => desk.tick(),
         }
     }
 }

@@ -63,7 +63,7 @@ impl Running {
         drop((server, dumps));
         drop(watchdog);
         // The next engine of this folder may open the store at once.
-        let _ = tokio::time::timeout(limits::SHUTDOWN_GRACE, store_closing).await;
+        let _ = inspect::timeout(limits::SHUTDOWN_GRACE, store_closing).await;
         drop(lock);
         result
     }

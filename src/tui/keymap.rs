@@ -40,6 +40,8 @@ pub enum Context {
     SortMenu,
     /// The help.
     Help,
+    /// The inspector.
+    Inspector,
 }
 
 /// What a key does.
@@ -111,6 +113,12 @@ pub enum Action {
     WebseedRemove,
     WebseedRetry,
     WebseedToggle,
+    Inspector,
+    InspectTasks,
+    InspectLocks,
+    InspectQueues,
+    InspectWaits,
+    CopyText,
 }
 
 /// A key of the keyboard.
@@ -205,6 +213,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Screen, &[Char('}')], A::UpRaise),
     bind(C::Screen, &[Char('z')], A::Freeze),
     bind(C::Screen, &[Char('x')], A::HideNames),
+    bind(C::Screen, &[Char('I')], A::Inspector),
     bind(C::Screen, &[Char('?')], A::Help),
     bind(C::Screen, &[Char('Q')], A::Quit),
     bind(C::Text, &[Named(KeyCode::Esc)], A::Back),
@@ -227,7 +236,19 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::SortMenu, &[Char('S')], A::SortReverse),
     bind(C::SortMenu, &[Named(KeyCode::Esc), Char('q'), Char('s')], A::Back),
     bind(C::Help, &[Named(KeyCode::Esc), Char('q'), Char('?'), Named(KeyCode::F(1))], A::Back),
+    bind(C::Inspector, &[Char('1')], A::InspectTasks),
+    bind(C::Inspector, &[Char('2')], A::InspectLocks),
+    bind(C::Inspector, &[Char('3')], A::InspectQueues),
+    bind(C::Inspector, &[Char('4')], A::InspectWaits),
+    bind(C::Inspector, &[Named(KeyCode::Tab)], A::NextPane),
+    bind(C::Inspector, &[Named(KeyCode::BackTab)], A::PreviousPane),
+    bind(C::Inspector, &[Named(KeyCode::Enter)], A::Open),
+    bind(C::Inspector, &[Char('z')], A::Freeze),
+    bind(C::Inspector, &[Char('y')], A::CopyText),
+    bind(C::Inspector, &[Named(KeyCode::Esc), Char('q'), Char('I')], A::Back),
+    bind(C::Inspector, &[Char('?')], A::Help),
     bind(C::Anywhere, &[Named(KeyCode::F(1))], A::Help),
+    bind(C::Anywhere, &[Named(KeyCode::F(12))], A::Inspector),
     bind(C::Anywhere, &[Ctrl('l')], A::Redraw),
     bind(C::Anywhere, &[Ctrl('z')], A::Suspend),
     bind(C::Anywhere, &[Ctrl('c')], A::Quit),

@@ -77,6 +77,8 @@ pub enum Purpose {
     Open,
     /// The detail of the selected torrent.
     Watch,
+    /// A look at tasks, locks, queues or waits.
+    Inspect,
     /// New limits.
     Limits,
     /// A new limit on the requests of a webseed.

@@ -7,6 +7,7 @@
 
 pub mod dialogs;
 pub mod format;
+pub mod inspector;
 pub mod keymap;
 pub mod layout;
 pub mod message;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dialogs::{Dialog, HelpDialog};
+use super::inspector::Inspector;
 use super::keymap::Context;
 use super::layout::{self, Areas, Content};
 use super::message::Size;
@@ -39,6 +40,8 @@ pub struct Model {
     pub focus: Focus,
     /// What lies over the screen.
     pub dialog: Option<Dialog>,
+    /// The inspector, over everything but the help.
+    pub inspector: Option<Inspector>,
     /// The help, over everything else.
     pub help: Option<HelpDialog>,
     /// The filter while it is typed.
@@ -253,6 +256,7 @@ impl Model {
             pane: Pane::default(),
             focus: Focus::List,
             dialog: None,
+            inspector: None,
             help: None,
             filter: None,
             toasts: Toasts::default(),
@@ -316,6 +320,9 @@ impl Model {
     pub fn contexts(&self) -> Vec<Context> {
         if self.help.is_some() {
             return vec![Context::Help, Context::Rows, Context::Anywhere];
+        }
+        if self.inspector.is_some() {
+            return vec![Context::Inspector, Context::Rows, Context::Anywhere];
         }
         if self.filter.is_some() {
             return vec![Context::Text, Context::Anywhere];

@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 use super::model::Model;
 use super::theme::Role;
 use super::widgets::Span;
-use super::{dialogs, panels, text};
+use super::{dialogs, inspector, panels, text};
 
 /// Draws the whole screen; where the text cursor is, if something is typed.
 pub fn view(model: &Model, buffer: &mut Buffer) -> Option<Position> {
@@ -29,12 +29,15 @@ pub fn view(model: &Model, buffer: &mut Buffer) -> Option<Position> {
         Some((_, input)) => Some(panels::filter_line(model, input, buffer, areas.status)),
         None => in_dialog,
     };
+    if let Some(inspector) = &model.inspector {
+        inspector::draw(&model.look, inspector, model.size, buffer);
+    }
     match &model.help {
         Some(help) => {
             dialogs::draw_help(model, help, buffer);
             None
         }
-        None => cursor,
+        None => cursor.filter(|_| model.inspector.is_none()),
     }
 }
 

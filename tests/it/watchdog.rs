@@ -167,7 +167,9 @@ async fn locks_and_queues_are_dumped_and_what_is_not_built_is_refused() {
     let json: Value = serde_json::from_str(&json).unwrap();
     let queues = json["queues"].as_array().unwrap();
     assert!(queues.iter().any(|queue| queue["name"] == "requests of front ends"), "{json}");
-    for words in ["waits", "torrents", "recorder", "tasks --pprof"] {
+    let (_, text, _) = dump(&state_dir, "waits").await;
+    assert!(text.contains("behind others"), "{text}");
+    for words in ["torrents", "recorder", "tasks --pprof"] {
         let (status, _, error) = dump(&state_dir, words).await;
         assert_eq!(status, Some(2), "{words}");
         assert!(error.contains("not built yet"), "{error}");

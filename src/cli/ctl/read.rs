@@ -10,6 +10,7 @@ use crate::cli::UsageError;
 use crate::cli::args::ReadArgs;
 use crate::cli::output::complain;
 use crate::contract::{Answer, Command, FileBytes};
+use crate::inspect;
 use crate::limits::{READ_AHEAD_BYTES, READ_BYTES_PER_ANSWER_MAX, READ_NOTE_AFTER};
 use crate::session::remote::{Client, ClientError};
 use crate::tui::text;
@@ -78,7 +79,7 @@ impl Call {
         tokio::pin!(asking);
         tokio::select! {
             answer = &mut asking => return answer,
-            () = tokio::time::sleep(READ_NOTE_AFTER), if note.is_some() => {}
+            () = inspect::sleep(READ_NOTE_AFTER), if note.is_some() => {}
         }
         if let Some(note) = note.take() {
             note.say().await;

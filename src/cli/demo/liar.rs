@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
 
 use super::payload::MappedPayload;
 use crate::codec::handshake::{HANDSHAKE_BYTES, Handshake};
@@ -35,7 +34,7 @@ async fn accept(listener: TcpListener, payloads: Arc<Payloads>) {
     loop {
         let place = places.acquire().await;
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(DEMO_PATIENCE).await;
+            inspect::sleep(DEMO_PATIENCE).await;
             continue;
         };
         let payloads = Arc::clone(&payloads);
@@ -50,7 +49,7 @@ async fn accept(listener: TcpListener, payloads: Arc<Payloads>) {
 
 async fn serve(mut stream: TcpStream, payloads: &Payloads) -> io::Result<()> {
     let mut bytes = [0; HANDSHAKE_BYTES];
-    timeout(DEMO_PATIENCE, stream.read_exact(&mut bytes)).await??;
+    inspect::timeout(DEMO_PATIENCE, stream.read_exact(&mut bytes)).await??;
     let theirs = Handshake::decode(&bytes).map_err(io::Error::other)?;
     let Some(payload) = payloads.get(&theirs.info_hash) else { return Ok(()) };
     let ours = Handshake { reserved: [0; 8], peer_id: PeerId(*b"-LI0001-demo-of-lies"), ..theirs };
@@ -63,7 +62,7 @@ async fn serve(mut stream: TcpStream, payloads: &Payloads) -> io::Result<()> {
         while let Some(message) = framer.next_message().map_err(io::Error::other)? {
             let Message::Request(range) = message else { continue };
             // It must not be the fastest, or it would get to spoil everything before it is found out.
-            tokio::time::sleep(DEMO_LIAR_PAUSE).await;
+            inspect::sleep(DEMO_LIAR_PAUSE).await;
             let data = spoiled(payload, range);
             let mut out = BytesMut::new();
             Message::Piece { piece: range.piece, begin: range.begin, data }.encode(&mut out);

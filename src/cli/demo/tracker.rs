@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
 
 use crate::inspect;
 use crate::limits::{
@@ -59,13 +58,13 @@ async fn accept(listener: TcpListener, swarms: Arc<inspect::Lock<Swarms>>) {
     loop {
         let place = places.acquire().await;
         let Ok((stream, from)) = listener.accept().await else {
-            tokio::time::sleep(DEMO_PATIENCE).await;
+            inspect::sleep(DEMO_PATIENCE).await;
             continue;
         };
         let swarms = Arc::clone(&swarms);
         let answer = async move {
             // A client that goes away, or does not speak HTTP, gets nothing and costs nothing.
-            let _ = timeout(DEMO_PATIENCE, serve(stream, from, &swarms)).await;
+            let _ = inspect::timeout(DEMO_PATIENCE, serve(stream, from, &swarms)).await;
             drop(place);
         };
         inspect::spawn("demo tracker: announce", answer).detach();

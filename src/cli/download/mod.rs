@@ -93,7 +93,7 @@ pub(super) async fn follow(
                 });
             }
             event = next(&mut events) => report.event(&event)?,
-            _ = tick.tick() => report.tick(started.elapsed(), &snapshots.latest())?,
+            _ = inspect::ticking(tick.tick()) => report.tick(started.elapsed(), &snapshots.latest())?,
             changed = snapshots.changed() => {
                 changed.context("the engine has ended by itself")?;
                 let snapshot = snapshots.latest();
@@ -138,7 +138,7 @@ const fn exit_of(signal: StopSignal) -> Exit {
 /// Waits for the instant; for ever where there is none.
 async fn at(instant: Option<Instant>) {
     match instant {
-        Some(instant) => tokio::time::sleep_until(instant).await,
+        Some(instant) => inspect::sleep_until(instant).await,
         None => std::future::pending().await,
     }
 }

@@ -4,8 +4,6 @@
 //! thousand peers fits a screen, and the odd one out stands alone. Programs get every row. It is answered by a thread that
 //! needs no worker of the engine's runtime.
 
-mod groups;
-
 use std::path::Path;
 
 use super::args::{DumpArgs, DumpWhat};
@@ -13,6 +11,7 @@ use super::output::Output;
 use super::{Exit, UsageError};
 use crate::contract::{Answer, Command, Dump, DumpKind};
 use crate::session::remote::Client;
+use crate::tui::inspector;
 use crate::tui::text::{self, Outside};
 
 /// Runs the command.
@@ -36,7 +35,7 @@ pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Resul
 fn kind(arguments: &DumpArgs) -> Result<DumpKind, UsageError> {
     let not_built = |what: &str| {
         Err(UsageError(format!(
-            "{what} is not built yet; `unchoke dump` shows tasks, locks and queues, also as --json"
+            "{what} is not built yet; `unchoke dump` shows tasks, locks, queues and waits, also as --json"
         )))
     };
     if arguments.pprof {
@@ -46,7 +45,7 @@ fn kind(arguments: &DumpArgs) -> Result<DumpKind, UsageError> {
         DumpWhat::Tasks => Ok(DumpKind::Tasks),
         DumpWhat::Locks => Ok(DumpKind::Locks),
         DumpWhat::Queues => Ok(DumpKind::Queues),
-        DumpWhat::Waits => not_built("dump waits"),
+        DumpWhat::Waits => Ok(DumpKind::Waits),
         DumpWhat::Torrents => not_built("dump torrents"),
         DumpWhat::Recorder => not_built("dump recorder"),
     }
@@ -68,6 +67,6 @@ fn lines(dump: &Dump) -> Vec<String> {
         lines.push(format!("  {said}"));
     }
     lines.push(String::new());
-    lines.extend(groups::lines(&dump.rows));
+    lines.extend(inspector::lines(&dump.rows));
     lines
 }

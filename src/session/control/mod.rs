@@ -122,7 +122,7 @@ impl Control {
                 },
                 Some(outcome) = self.outcomes.recv() => self.outcome(outcome).await,
                 Some(()) = self.nudges.recv() => self.publish(),
-                _ = ticks.tick() => self.publish(),
+                _ = inspect::ticking(ticks.tick()) => self.publish(),
             }
         };
         self.shut_down().await;
@@ -371,7 +371,7 @@ impl Control {
                 let _ = task.await;
             }
         };
-        if tokio::time::timeout(limits::SHUTDOWN_GRACE, all).await.is_err() {
+        if inspect::timeout(limits::SHUTDOWN_GRACE, all).await.is_err() {
             self.notice(
                 Severity::Warning,
                 "some torrents did not end in time; their last seconds may be lost",

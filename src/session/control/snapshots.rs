@@ -20,7 +20,7 @@ pub(super) fn watch_free_space(folder: PathBuf) -> inspect::WatchReceiver<Option
         let mut ticks = interval(limits::FREE_SPACE_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !told.is_closed() {
-            ticks.tick().await;
+            inspect::ticking(ticks.tick()).await;
             let folder = folder.clone();
             let looked = inspect::spawn_blocking("look at free space", move || free_bytes(&folder)).await;
             told.set(looked.ok().flatten());

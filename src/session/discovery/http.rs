@@ -10,6 +10,7 @@ use super::address::Allowed;
 use super::clients::Clients;
 use super::redirect::{Route, follow};
 use super::resolve::Resolver;
+use crate::inspect;
 use crate::limits::HTTP_IDLE_CONNECTIONS_MAX;
 
 /// The HTTP client. Cloning gives another handle to the same connections.
@@ -89,7 +90,7 @@ impl Http {
             self.read(response, bounds.body_bytes_max).await
         };
         let late = |_| HttpError::TimedOut(bounds.total.as_secs());
-        tokio::time::timeout(bounds.total, page).await.map_err(late)?
+        inspect::timeout(bounds.total, inspect::reading(page)).await.map_err(late)?
     }
 
     async fn read(&self, mut response: Response, body_bytes_max: usize) -> Result<Page, HttpError> {

@@ -45,7 +45,7 @@ impl Resolver {
         port: u16,
         allowed: Allowed,
     ) -> Result<Vec<SocketAddr>, ResolveError> {
-        let addresses = tokio::time::timeout(self.wait, self.lookup_all(host, port)).await;
+        let addresses = inspect::timeout(self.wait, inspect::reading(self.lookup_all(host, port))).await;
         let addresses = addresses.unwrap_or_else(|_| {
             Err(ResolveError::TimedOut { host: host.to_owned(), seconds: self.wait.as_secs() })
         })?;

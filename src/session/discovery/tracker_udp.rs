@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::DiscoverySettings;
@@ -16,7 +16,7 @@ use crate::codec::tracker::{AnnounceAnswer, AnnounceRequest, ScrapeAnswer, Track
 use crate::codec::tracker_udp::{
     Family, Reply, ReplyError, decode, encode_announce, encode_connect, encode_scrape,
 };
-use crate::inspect::Lock;
+use crate::inspect::{self, Lock};
 use crate::limits::{TRACKER_CONNECTION_LIFE, TRACKER_CONNECTIONS_MAX, TRACKER_DATAGRAM_BYTES_MAX};
 
 /// Asks UDP trackers.
@@ -90,7 +90,7 @@ impl UdpTrackers {
         let share = total / u32::try_from(addresses.len()).unwrap_or(1).max(1);
         let mut outcome = Err(TrackerError::Network(format!("{host} has no address of our bound family")));
         for address in addresses {
-            outcome = timeout(share, self.ask_address(address, question))
+            outcome = inspect::timeout(share, inspect::reading(self.ask_address(address, question)))
                 .await
                 .unwrap_or(Err(TrackerError::TimedOut(share.as_secs())));
             if outcome.is_ok() || matches!(outcome, Err(TrackerError::Refused { .. })) {

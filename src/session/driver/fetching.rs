@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::time::sleep_until;
 
 use super::outside::Outside;
 use super::pictures::Pictures;
@@ -111,7 +110,7 @@ impl Fetching {
             let wake = self.outside.shared.clock.instant(self.next_wake());
             tokio::select! {
                 count = inbox.recv_many(&mut batch, limits::TURN_INPUTS_MAX) => if count == 0 { break },
-                () = sleep_until(wake) => {}
+                () = inspect::sleep_until(wake) => {}
             }
             self.turn(&mut batch);
         }

@@ -20,7 +20,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::time::sleep_until;
 
 use super::budget::{Deliver, Granted, ToBudget};
 use super::clock::Clock;
@@ -200,7 +199,7 @@ impl Driver {
             let wake = self.outside.shared.clock.instant(wake);
             tokio::select! {
                 count = inbox.recv_many(&mut batch, limits::TURN_INPUTS_MAX) => if count == 0 { break },
-                () = sleep_until(wake) => {}
+                () = inspect::sleep_until(wake) => {}
                 () = self.auditing.switched() => {}
             }
             self.turn_of_any_length(&mut batch);

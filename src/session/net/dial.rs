@@ -4,12 +4,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
 
 use super::handshake::{self, HandshakeError};
 use super::{Greeted, next_connection};
 use crate::contract::Direction;
 use crate::engine::io::NewConnection;
+use crate::inspect;
 use crate::limits;
 use crate::units::PeerId;
 
@@ -23,7 +23,7 @@ pub(in crate::session) struct Caller {
 
 /// Connects and shakes hands.
 pub(in crate::session) async fn dial(caller: Caller, address: SocketAddr) -> Result<Greeted, HandshakeError> {
-    let connecting = timeout(limits::CONNECT_TIMEOUT, connect(caller.bind, address));
+    let connecting = inspect::timeout(limits::CONNECT_TIMEOUT, connect(caller.bind, address));
     let mut stream = connecting.await.map_err(|_| timed_out())??;
     stream.set_nodelay(true)?;
     handshake::send(&mut stream, &handshake::ours(caller.info_hash, caller.peer_id)).await?;
@@ -56,5 +56,5 @@ async fn connect(bind: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
         }
         socket.bind(SocketAddr::new(bind, 0))?;
     }
-    socket.connect(address).await
+    inspect::writing(socket.connect(address)).await
 }

@@ -4,9 +4,9 @@ use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::codec::handshake::{self, HANDSHAKE_BYTES, Handshake, NotAHandshake};
+use crate::inspect;
 use crate::limits;
 use crate::units::PeerId;
 
@@ -35,13 +35,14 @@ pub(super) fn ours(info_hash: [u8; 20], peer_id: PeerId) -> Handshake {
 
 pub(super) async fn send(stream: &mut TcpStream, handshake: &Handshake) -> Result<(), HandshakeError> {
     let bytes = handshake.encode();
-    let sent = timeout(limits::HANDSHAKE_TIMEOUT, stream.write_all(&bytes));
+    let sent = inspect::timeout(limits::HANDSHAKE_TIMEOUT, inspect::writing(stream.write_all(&bytes)));
     Ok(sent.await.map_err(|_| HandshakeError::TimedOut)??)
 }
 
 pub(super) async fn receive(stream: &mut TcpStream) -> Result<Handshake, HandshakeError> {
     let mut bytes = [0; HANDSHAKE_BYTES];
-    let received = timeout(limits::HANDSHAKE_TIMEOUT, stream.read_exact(&mut bytes));
+    let received =
+        inspect::timeout(limits::HANDSHAKE_TIMEOUT, inspect::reading(stream.read_exact(&mut bytes)));
     received.await.map_err(|_| HandshakeError::TimedOut)??;
     Ok(Handshake::decode(&bytes)?)
 }

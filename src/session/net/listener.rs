@@ -58,7 +58,7 @@ pub(in crate::session) async fn listen(listener: TcpListener, directory: Directo
     let places = Arc::new(inspect::Semaphore::new("callers shaking hands", limits::INCOMING_HANDSHAKES_MAX));
     loop {
         let place = places.acquire().await;
-        match listener.accept().await {
+        match inspect::reading(listener.accept()).await {
             Ok((stream, address)) => {
                 let directory = directory.clone();
                 let answering = async move {
@@ -69,7 +69,7 @@ pub(in crate::session) async fn listen(listener: TcpListener, directory: Directo
                 inspect::spawn(format!("caller {address}: handshake"), answering).detach();
             }
             // Out of descriptors, most likely: they come back when connections close.
-            Err(_) => tokio::time::sleep(limits::ACCEPT_RETRY).await,
+            Err(_) => inspect::sleep(limits::ACCEPT_RETRY).await,
         }
     }
 }

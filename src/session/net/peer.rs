@@ -110,7 +110,7 @@ async fn read_until_error(
     let places = inspect::Semaphore::new("inputs of a peer", limits::PEER_INPUTS_MAX);
     loop {
         budget.wait_for_room().await;
-        match half.read_buf(framer.read_buffer()).await {
+        match inspect::reading(half.read_buf(framer.read_buffer())).await {
             Ok(0) => return "the peer closed the connection".to_owned(),
             Ok(_) => {}
             Err(error) => return format!("reading failed: {error}"),
@@ -231,7 +231,7 @@ impl Writer {
         let mut slices: Vec<IoSlice<'_>> = parts.map(IoSlice::new).collect();
         let mut left = &mut slices[..];
         while !left.is_empty() {
-            let written = self.half.write_vectored(left).await?;
+            let written = inspect::writing(self.half.write_vectored(left)).await?;
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }

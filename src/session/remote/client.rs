@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::timeout;
 
 use super::address::SocketAddress;
 use super::line::{Line, read_line};
 use super::{DUMP_SOCKET_NAME, Question, Reply, SOCKET_NAME};
 use crate::contract::{Answer, Command, Refusal, Source};
+use crate::inspect;
 use crate::limits::{REMOTE_ANSWER_BYTES_MAX, REMOTE_ANSWER_WAIT, TORRENT_FETCH_WAIT};
 
 /// Why there is no answer.
@@ -86,7 +86,7 @@ impl Client {
         let state_dir = state_dir.to_owned();
         let patience = REMOTE_ANSWER_WAIT;
         let connected = match SocketAddress::new(&state_dir, name) {
-            Ok(address) => match timeout(patience, UnixStream::connect(address.path())).await {
+            Ok(address) => match inspect::timeout(patience, UnixStream::connect(address.path())).await {
                 Ok(connected) => connected,
                 Err(_elapsed) => return Err(ClientError::Silent { state_dir, waited: patience }),
             },
@@ -114,7 +114,9 @@ impl Client {
         }
         let waited = self.patience + fetch_wait(&command);
         let state_dir = self.state_dir.clone();
-        timeout(waited, self.ask(command)).await.unwrap_or(Err(ClientError::Silent { state_dir, waited }))
+        inspect::timeout(waited, self.ask(command))
+            .await
+            .unwrap_or(Err(ClientError::Silent { state_dir, waited }))
     }
 
     async fn ask(&mut self, command: Command) -> Result<Answer, ClientError> {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::time::timeout;
 
 use super::address::SocketAddress;
 use super::line::{Line, read_line};
@@ -82,7 +81,7 @@ async fn accept(listener: UnixListener, handle: Handle) {
     let places = Arc::new(inspect::Semaphore::new("control socket: clients", REMOTE_CLIENTS_MAX));
     loop {
         let place = places.acquire().await;
-        match listener.accept().await {
+        match inspect::reading(listener.accept()).await {
             Ok((stream, _)) if is_same_user(&stream) => {
                 let handle = handle.for_another();
                 let client = async move {
@@ -93,7 +92,7 @@ async fn accept(listener: UnixListener, handle: Handle) {
             }
             Ok(_stranger) => {}
             // Out of descriptors, most likely: the next try must not come at once.
-            Err(_) => tokio::time::sleep(REMOTE_ACCEPT_RETRY).await,
+            Err(_) => inspect::sleep(REMOTE_ACCEPT_RETRY).await,
         }
     }
 }
@@ -130,7 +129,8 @@ async fn serve_client(stream: UnixStream, handle: Handle) {
 
 /// The next line; `None` where the client is silent too long or gone.
 async fn next_line(reader: &mut BufReader<OwnedReadHalf>) -> Option<Line> {
-    let line = timeout(REMOTE_IDLE, read_line(reader, REMOTE_QUESTION_BYTES_MAX)).await;
+    let line =
+        inspect::timeout(REMOTE_IDLE, inspect::reading(read_line(reader, REMOTE_QUESTION_BYTES_MAX))).await;
     line.ok()?.ok()
 }
 
@@ -160,7 +160,7 @@ async fn hung_up(reader: &mut BufReader<OwnedReadHalf>) {
 async fn send(write: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
-    timeout(REMOTE_WRITE, write.write_all(&line)).await?
+    inspect::timeout(REMOTE_WRITE, inspect::writing(write.write_all(&line))).await?
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use reqwest::{ClientBuilder, RequestBuilder, Response, Version, header};
 
 use super::ask::{Ask, Form};
 use crate::engine::io::{FetchError, FetchHead};
+use crate::inspect;
 use crate::limits;
 use crate::session::discovery::{Allowed, Clients, DiscoverySettings, Http, HttpError, Route, follow};
 
@@ -51,7 +52,7 @@ impl WebseedClient {
         let route = route.map_err(|error| ask.unanswered(&error))?;
         let began = Instant::now();
         let answered = follow(&self.clients, route, |request| prepared(request, ask));
-        let answered = tokio::time::timeout(self.bounds.head, answered).await;
+        let answered = inspect::timeout(self.bounds.head, inspect::reading(answered)).await;
         let late = |_| Err(HttpError::TimedOut(self.bounds.head.as_secs()));
         let response = answered.unwrap_or_else(late).map_err(|error| ask.unanswered(&error))?;
         let head = FetchHead {

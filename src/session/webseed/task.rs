@@ -130,7 +130,7 @@ impl FetchTask {
             None => {
                 self.outlet.flush().await?;
                 let idle = self.client.bounds().idle;
-                match tokio::time::timeout(idle, response.chunk()).await {
+                match inspect::timeout(idle, inspect::reading(response.chunk())).await {
                     Ok(next) => next,
                     Err(_) => return Ok(Err(format!("no byte for {} s", idle.as_secs_f64()))),
                 }
@@ -208,7 +208,7 @@ impl FetchTask {
             }
             seconds(std::str::from_utf8(&body).ok()?.trim())
         };
-        tokio::time::timeout(self.client.bounds().idle, reading).await.ok().flatten()
+        inspect::timeout(self.client.bounds().idle, reading).await.ok().flatten()
     }
 }
 
@@ -221,9 +221,9 @@ fn length_within(bytes: &Bytes, bound: u64) -> usize {
 /// more to say is closed by being dropped.
 async fn finish(mut response: Response) {
     if response.content_length().is_none_or(|left| left == 0) {
-        let _ = tokio::time::timeout(limits::WEBSEED_TAIL_WAIT, response.chunk()).await;
+        let _ = inspect::timeout(limits::WEBSEED_TAIL_WAIT, response.chunk()).await;
         drop(response);
         // The library takes the connection back in a task of its own. Whoever asks before that opens another.
-        tokio::time::sleep(limits::WEBSEED_REUSE_WAIT).await;
+        inspect::sleep(limits::WEBSEED_REUSE_WAIT).await;
     }
 }

@@ -186,7 +186,7 @@ impl Screen {
                 },
                 Some(event) = self.link.events.recv() => self.take(Message::Event(event)).await,
                 Some(panic) = panics.recv() => self.take(Message::Event(told_of(&panic))).await,
-                _ = ticks.tick() => self.tick().await,
+                _ = inspect::ticking(ticks.tick()) => self.tick().await,
                 written = self.terminal.written() => written.err().map(|_| Exit::TerminalGone),
                 () = sleep_until(next_frame.unwrap_or_else(Instant::now)), if next_frame.is_some() => {
                     self.draw();

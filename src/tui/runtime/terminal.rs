@@ -15,6 +15,7 @@ use rustix::process::Signal;
 
 use super::TuiError;
 use super::writer::Writer;
+use crate::inspect;
 use crate::limits;
 
 /// The terminal while the screen is open. Dropping it leaves the terminal too, as far as that goes without waiting.
@@ -90,7 +91,7 @@ impl Terminal {
         if self.writer.is_idle() {
             return true;
         }
-        let written = tokio::time::timeout(limits::TERMINAL_LEAVE_WAIT, self.writer.written()).await;
+        let written = inspect::timeout(limits::TERMINAL_LEAVE_WAIT, self.writer.written()).await;
         matches!(written, Ok(Ok(())))
     }
 

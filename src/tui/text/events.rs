@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::count;
-use crate::contract::{EventKind, Severity, Stuck, StuckThing, TaskName, Untrusted};
+use crate::contract::{BlockedTask, EventKind, Severity, Stuck, StuckThing, TaskName, Untrusted};
 use crate::tui::format;
 
 /// The word for how much an event matters; detail has none, so that the others stand out.
@@ -119,6 +119,17 @@ pub fn stuck(stuck: &Stuck, show: impl Fn(Outside<'_>) -> String) -> String {
                 if waiters.is_empty() { String::new() } else { format!("; waiting: {}", waiters.join(", ")) };
             format!("{subject} has been held for {since}, by {holder}{waiters}; lock made at {site}")
         }
+        StuckThing::Forgotten { task, queue, site, items } => {
+            let queue = show(Outside::Named(&Untrusted::new(&**queue)));
+            let of = of_torrent(task);
+            format!(
+                "{subject} has not been woken for {since}{of}: queue \"{queue}\", made at {site}, has {items} for it"
+            )
+        }
+        StuckThing::Deadlock { chain } => {
+            let steps: Vec<_> = chain.iter().map(|step| waiting(step, &show)).collect();
+            format!("{subject} for {since}: {}", steps.join("; "))
+        }
         StuckThing::Full { queue: _, site, capacity } => {
             format!("{subject} is full ({capacity}) and nobody has taken from it for {since}; made at {site}")
         }
@@ -128,10 +139,26 @@ pub fn stuck(stuck: &Stuck, show: impl Fn(Outside<'_>) -> String) -> String {
 fn subject(what: &StuckThing, show: &impl Fn(Outside<'_>) -> String) -> String {
     let quoted = |name: &str| show(Outside::Named(&Untrusted::new(name)));
     match what {
-        StuckThing::Poll { task, .. } => named(task, show),
+        StuckThing::Poll { task, .. } | StuckThing::Forgotten { task, .. } => named(task, show),
         StuckThing::Hold { lock, .. } => format!("lock \"{}\"", quoted(lock)),
         StuckThing::Full { queue, .. } => format!("queue \"{}\"", quoted(queue)),
+        StuckThing::Deadlock { chain } => {
+            format!("{} wait for each other", count(u32::try_from(chain.len()).unwrap_or(u32::MAX), "task"))
+        }
     }
+}
+
+/// A task and what it waits for.
+fn waiting(step: &BlockedTask, show: &impl Fn(Outside<'_>) -> String) -> String {
+    let BlockedTask { task, wait, .. } = step;
+    let on = wait.on.as_ref().map(|on| format!(" \"{}\"", show(Outside::Named(&Untrusted::new(&**on)))));
+    format!(
+        "{} waits for {}{} at {}",
+        named(task, show),
+        wait.kind.words(),
+        on.unwrap_or_default(),
+        wait.site
+    )
 }
 
 /// A task by its name, which may hold that of a torrent or a peer.

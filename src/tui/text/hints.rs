@@ -47,6 +47,15 @@ pub const PANE: Hints = &[
     (C::Screen, A::Back, "back"),
     (C::Screen, A::Help, "help"),
 ];
+/// In the inspector.
+pub const INSPECTOR: Hints = &[
+    (C::Inspector, A::Open, "each"),
+    (C::Inspector, A::NextPane, "page"),
+    (C::Inspector, A::Freeze, "freeze"),
+    (C::Inspector, A::CopyText, "copy"),
+    (C::Inspector, A::Back, "close"),
+    (C::Inspector, A::Help, "help"),
+];
 /// In the webseeds pane.
 pub const WEBSEEDS: Hints = &[
     (C::Webseeds, A::WebseedAdd, "add"),
@@ -183,6 +192,7 @@ mod tests {
             SORT,
             HELP,
             FROZEN,
+            INSPECTOR,
         ];
         for hints in all.into_iter().chain([remove(RemoveData::Keep), remove(RemoveData::Delete)]) {
             for (context, action, _) in hints {

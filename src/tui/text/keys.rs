@@ -20,6 +20,7 @@ pub fn context(context: Context) -> &'static str {
         Context::Question | Context::DeleteQuestion => "Question",
         Context::SortMenu => "Sort menu",
         Context::Help => "Help",
+        Context::Inspector => "Inspector",
     }
 }
 
@@ -28,6 +29,10 @@ pub fn action(context: Context, action: Action) -> &'static str {
     match (context, action) {
         (Context::Tree, Action::Left) => "close the folder, or go to it",
         (Context::Tree, Action::Right) => "open the folder, or go in",
+        (Context::Inspector, Action::NextPane) => "the next page",
+        (Context::Inspector, Action::PreviousPane) => "the previous page",
+        (Context::Inspector, Action::Open) => "show each of a group",
+        (Context::Inspector, Action::Freeze) => "freeze the picture; the program goes on",
         (Context::Webseeds, Action::Raise) => "more requests to it at a time",
         (Context::Webseeds, Action::Lower) => "fewer requests to it at a time",
         (_, action) => anywhere(action),
@@ -96,10 +101,37 @@ fn anywhere(action: Action) -> &'static str {
         Action::DeleteData => "delete the data",
         Action::StartPaused => "start at once or paused",
         Action::NextField => "files or folder",
+        Action::AddUnread => "add it without choosing files",
+        Action::Inspector => "inspector: tasks, locks, queues",
+        action => in_one_part(action),
+    }
+}
+
+/// What an action does that only one part of the screen knows.
+fn in_one_part(action: Action) -> &'static str {
+    match action {
         Action::WebseedAdd => "add a webseed by its URL",
         Action::WebseedRemove => "remove the webseed",
         Action::WebseedRetry => "ask it again now; forget its failures",
         Action::WebseedToggle => "disable or enable it",
-        Action::AddUnread => "add it without choosing files",
+        Action::InspectTasks => "tasks and threads",
+        Action::InspectLocks => "locks",
+        Action::InspectQueues => "queues",
+        Action::InspectWaits => "who waits for whom",
+        Action::CopyText => "copy the page as text",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::keymap::BINDINGS;
+
+    #[test]
+    fn the_help_has_words_for_every_key() {
+        for binding in BINDINGS {
+            assert_ne!(action(binding.context, binding.action), "", "{binding:?}");
+        }
     }
 }

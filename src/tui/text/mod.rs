@@ -6,12 +6,14 @@
 mod events;
 pub mod heading;
 pub mod hints;
+mod inspector;
 mod keys;
 mod runs;
 mod standing;
 mod webseeds;
 
 pub use events::{Outside, event, severity, stuck};
+pub use inspector::{INSPECTOR, MADE_AT, WAITS_FOR, inspector_page, more_stuck};
 pub use keys::{action, context};
 pub use runs::{RUN_LETTERS, run_line, run_state};
 pub use standing::{cause, cause_word, count, facts};

@@ -15,6 +15,16 @@ pub(super) fn answered(model: &mut Model, purpose: Purpose, result: Result<Answe
             // A torrent that went meanwhile is no news: it leaves the list by the next snapshot.
             return;
         }
+        Purpose::Inspect => {
+            let look = match result {
+                Ok(Answer::Dump(dump)) => Some(*dump),
+                Ok(_) | Err(_) => None,
+            };
+            if let Some(inspector) = &mut model.inspector {
+                inspector.take(look);
+            }
+            return;
+        }
         Purpose::Limits => {
             if let Some(asked) = &mut model.limits_asked {
                 asked.waits = asked.waits.saturating_sub(1);

@@ -5,6 +5,7 @@
 
 mod add;
 mod answers;
+mod inspector;
 mod pane;
 mod torrents;
 mod webseeds;
@@ -101,6 +102,9 @@ fn type_key(model: &mut Model, key: Key) {
     if model.help.is_some() {
         return;
     }
+    if model.inspector.is_some() {
+        return;
+    }
     if let Some((of, input)) = &mut model.filter {
         if input.key(key) {
             let (of, filter) = (*of, input.text().to_owned());
@@ -120,6 +124,8 @@ fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::Suspend => return effects.push(Effect::Suspend),
         _ if model.help.is_some() => return help(model, action),
         Action::Help => return open_help(model),
+        _ if model.inspector.is_some() => return inspector::act(model, action, effects),
+        Action::Inspector => return inspector::open(model),
         _ => {}
     }
     if model.filter.is_some() {
@@ -286,6 +292,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
         choice.tree.settle(panels::files::tree_page(layout::add_tree(model.size)));
     }
     add::next_source(model);
+    inspector::settle(model, effects);
     watch(model, effects);
 }
 

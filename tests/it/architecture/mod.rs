@@ -92,6 +92,8 @@ const ASIDE: &[(&str, &str, &str)] =
 /// Calls that `inspect` wraps: nothing runs, waits or queues unregistered.
 const ONLY_IN_INSPECT: &[&str] = &[
     "tokio::spawn",
+    "tokio::time::sleep",
+    "tokio::time::timeout",
     "tokio::sync",
     "tokio::task",
     "task::spawn_blocking",

@@ -3,6 +3,7 @@
 //! Pictures are compared as text with the `.snap` files beside this one; colours have tests of their own.
 
 mod canned;
+mod inspector;
 mod keys;
 pub(crate) mod live;
 mod notices;
@@ -162,6 +163,7 @@ fn named(name: &str) -> KeyEvent {
         "Del" => KeyCode::Delete,
         "Backspace" => KeyCode::Backspace,
         "F1" => KeyCode::F(1),
+        "F12" => KeyCode::F(12),
         _ => panic!("no such key: {name}"),
     };
     KeyEvent::new(code, KeyModifiers::NONE)

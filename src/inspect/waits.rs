@@ -1,0 +1,280 @@
+//! What a task waits for: noted by its futures while it is polled, kept while it is not.
+//!
+//! A future that is pending says so on its thread; when the poll ends, what was said becomes what the task waits for. A
+//! task that waits for several things at once (a `select!`) has them all, up to a bound. Nothing is noted by a poll that
+//! ends with a value, and no clock is read.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::contract::WaitKind;
+use crate::limits::WAITS_PER_TASK;
+
+/// One thing that is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    pub(super) kind: WaitKind,
+    /// The lock, queue, semaphore or task; 0: none of those.
+    pub(super) on: u64,
+    /// Its name, where it is none of those and has one.
+    pub(super) name: Option<&'static str>,
+    /// The line that waits.
+    pub(super) site: &'static Location<'static>,
+}
+
+/// All that is waited for at once, as far as it is kept.
+pub(super) type Waits = [Option<Wait>; WAITS_PER_TASK];
+
+impl Wait {
+    pub(super) const fn new(kind: WaitKind, on: u64, site: &'static Location<'static>) -> Self {
+        Self { kind, on, name: None, site }
+    }
+
+    /// The same with a name, where that can be kept for nothing.
+    #[allow(clippy::ptr_arg, reason = "whether the name lives for ever is what the two kinds tell apart")]
+    pub(super) fn named(self, name: &Cow<'static, str>) -> Self {
+        match name {
+            Cow::Borrowed(name) => Self { name: Some(name), ..self },
+            Cow::Owned(_) => self,
+        }
+    }
+}
+
+/// Waits for what comes from a socket, and says so meanwhile.
+#[track_caller]
+pub fn reading<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    noted(Wait::new(WaitKind::SocketRead, 0, Location::caller()), future)
+}
+
+/// Waits for a socket to take something, or to come up, and says so meanwhile.
+#[track_caller]
+pub fn writing<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    noted(Wait::new(WaitKind::SocketWrite, 0, Location::caller()), future)
+}
+
+/// Waits for the next tick of a clock, and says so meanwhile.
+#[track_caller]
+pub fn ticking<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    noted(Wait::new(WaitKind::Timer, 0, Location::caller()), future)
+}
+
+/// Waits for a future, and says meanwhile for what.
+pub(super) async fn noted<F: Future>(wait: Wait, future: F) -> F::Output {
+    // Pinned with the future, so that its address is this wait's own.
+    let said = pin!(Said);
+    let by = std::ptr::from_ref(&*said).addr();
+    let mut future = pin!(future);
+    poll_fn(move |context| {
+        let polled = future.as_mut().poll(context);
+        if polled.is_pending() {
+            NOTED.with(|noted| noted.say(by, wait));
+        }
+        polled
+    })
+    .await
+}
+
+/// Notes that the task polled on this thread waits for something.
+pub(super) fn note(wait: Wait) {
+    NOTED.with(|noted| noted.say(0, wait));
+}
+
+/// Stands for a future that may have said what it waits for: where that is dropped in the middle of a poll, as the others
+/// of a `select!` are, it waits no more.
+struct Said;
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        let by = std::ptr::from_ref(self).addr();
+        // Nothing is kept any more where the thread ends.
+        let _ = NOTED.try_with(|noted| noted.take_back(by));
+    }
+}
+
+/// Polls a task; gives what it waits for where it is not ready.
+pub(super) fn watching<T>(poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, Option<Waits>) {
+    NOTED.with(|noted| {
+        // One task may poll another in place.
+        let outer = noted.count.get();
+        let before = (outer > 0).then(|| noted.waits.each_ref().map(Cell::get));
+        noted.count.set(0);
+        let polled = poll();
+        let waits = polled.is_pending().then(|| {
+            let count = noted.count.get();
+            std::array::from_fn(
+                |at| if at < count { noted.waits[at].get().map(|(_, wait)| wait) } else { None },
+            )
+        });
+        noted.count.set(outer);
+        for (slot, wait) in noted.waits.iter().zip(before.into_iter().flatten()) {
+            slot.set(wait);
+        }
+        (polled, waits)
+    })
+}
+
+/// What was said on this thread during the poll that is running.
+struct Noted {
+    count: Cell<usize>,
+    /// With the address of who said it; 0: it is not taken back.
+    waits: [Cell<Option<(usize, Wait)>>; WAITS_PER_TASK],
+}
+
+impl Noted {
+    /// Who is polled twice says it once.
+    fn say(&self, by: usize, wait: Wait) {
+        let at = if by == 0 { None } else { self.place_of(by) };
+        let at = at.unwrap_or(self.count.get());
+        if let Some(slot) = self.waits.get(at) {
+            slot.set(Some((by, wait)));
+            self.count.set(self.count.get().max(at + 1));
+        }
+    }
+
+    fn take_back(&self, by: usize) {
+        if let Some(at) = self.place_of(by) {
+            let last = self.count.get() - 1;
+            self.waits[at].set(self.waits[last].get());
+            self.count.set(last);
+        }
+    }
+
+    fn place_of(&self, by: usize) -> Option<usize> {
+        (0..self.count.get()).find(|at| self.waits[*at].get().is_some_and(|(of, _)| of == by))
+    }
+}
+
+thread_local! {
+    static NOTED: Noted = const { Noted { count: Cell::new(0), waits: [const { Cell::new(None) }; WAITS_PER_TASK] } };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::super::{
+        Lock, Semaphore, TaskId, TaskReport, TaskState, channel, reply, sleep, spawn, spawn_thread, tasks,
+        watch,
+    };
+    use super::*;
+
+    /// The report of a task, once it is as wanted.
+    fn report_when(id: TaskId, wanted: impl Fn(&TaskReport) -> bool) -> TaskReport {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let report = tasks().into_iter().find(|task| task.id == id).expect("registered");
+            if wanted(&report) {
+                return report;
+            }
+            assert!(Instant::now() < until, "{report:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn waits(report: &TaskReport) -> bool {
+        report.state == TaskState::Waiting && !report.waits.is_empty()
+    }
+
+    fn named(report: &TaskReport) -> Vec<(WaitKind, Option<&str>)> {
+        assert!(report.waits.iter().all(|wait| wait.site.starts_with("src/inspect/waits.rs:")), "{report:?}");
+        report.waits.iter().map(|wait| (wait.kind, wait.on.as_deref())).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_task_says_what_it_waits_for_and_where() {
+        let (_sender, mut receiver) = channel::<()>("waits: queue", 1);
+        let (full, _kept) = channel("waits: full queue", 1);
+        full.try_send(1).unwrap();
+        let semaphore = Semaphore::new("waits: permits", 1);
+        let taken = semaphore.acquire().await;
+        let (_answer, question) = reply::<()>("waits: answer");
+        let (_setter, mut watched) = watch("waits: value", 0);
+        let endless = async move { std::future::pending::<()>().await };
+        let child = spawn("waits: child", endless);
+        let all = [
+            (
+                spawn("waits 1", async move { assert!(receiver.recv().await.is_none()) }),
+                WaitKind::QueueReceive,
+                "waits: queue",
+            ),
+            (
+                spawn("waits 2", async move { full.send(2).await.unwrap() }),
+                WaitKind::QueueSend,
+                "waits: full queue",
+            ),
+            (
+                spawn("waits 3", async move { drop(semaphore.acquire().await) }),
+                WaitKind::Semaphore,
+                "waits: permits",
+            ),
+            (spawn("waits 4", async move { drop(question.await) }), WaitKind::Reply, "waits: answer"),
+            (spawn("waits 5", async move { drop(watched.changed().await) }), WaitKind::Watch, "waits: value"),
+            (spawn("waits 6", async move { drop(child.await) }), WaitKind::Child, "waits: child"),
+        ];
+        for (task, kind, on) in &all {
+            let report = report_when(task.id(), waits);
+            assert_eq!(named(&report), [(*kind, Some(*on))]);
+            assert!(report.waited_ms.is_some_and(|millis| millis < 10_000), "{report:?}");
+            assert_eq!((report.wakes, report.polls), (0, 1));
+        }
+        let io = spawn("waits 7", async { reading(std::future::pending::<()>()).await });
+        assert_eq!(named(&report_when(io.id(), waits)), [(WaitKind::SocketRead, None)]);
+        let timed = spawn("waits 8", async { sleep(Duration::from_secs(60)).await });
+        assert_eq!(named(&report_when(timed.id(), waits)), [(WaitKind::Timer, None)]);
+        // What has ended waits for nothing.
+        drop(taken);
+        let ended = report_when(all[2].0.id(), |report| report.state == TaskState::Finished);
+        assert_eq!((ended.waits.len(), ended.waited_ms, ended.wakes), (0, None, 1));
+        for task in [&io, &timed] {
+            task.abort();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_choice_is_several_waits_and_the_next_poll_says_anew() {
+        let (sender, mut receiver) = channel("waits: choice", 4);
+        let task = spawn("waits: chooses", async move {
+            tokio::select! {
+                value = receiver.recv() => assert_eq!(value, Some(7)),
+                () = sleep(Duration::from_secs(60)) => {}
+            }
+            reading(std::future::pending::<()>()).await;
+        });
+        tokio::task::yield_now().await;
+        let report = report_when(task.id(), waits);
+        let mut kinds: Vec<_> = named(&report).into_iter().map(|(kind, _)| kind).collect();
+        kinds.sort();
+        assert_eq!(kinds, [WaitKind::QueueReceive, WaitKind::Timer]);
+        sender.try_send(7).unwrap();
+        // Nobody polls it before this task waits: it is ready, and no longer waits.
+        let ready = report_when(task.id(), |report| report.state == TaskState::Ready);
+        assert_eq!((ready.waited_ms, ready.wakes), (None, 1));
+        tokio::task::yield_now().await;
+        assert_eq!(named(&report_when(task.id(), waits)), [(WaitKind::SocketRead, None)]);
+        task.abort();
+    }
+
+    #[test]
+    fn threads_say_it_too_and_whoever_waits_for_a_lock() {
+        let (sender, mut receiver) = channel::<()>("waits: queue of a thread", 1);
+        let thread = spawn_thread("waits: thread", move || receiver.recv_blocking()).unwrap();
+        let report = report_when(thread.id(), waits);
+        assert_eq!(named(&report), [(WaitKind::QueueReceive, Some("waits: queue of a thread"))]);
+        drop(sender);
+        assert_eq!(thread.join(), Ok(None));
+        let lock = Arc::new(Lock::new("waits: lock", ()));
+        let held = lock.lock();
+        let wanted = Arc::clone(&lock);
+        let waiter = spawn_thread("waits: for a lock", move || drop(wanted.lock())).unwrap();
+        let report = report_when(waiter.id(), waits);
+        assert_eq!(named(&report), [(WaitKind::Lock, Some("waits: lock"))]);
+        assert!(report.waited_ms.is_some());
+        drop(held);
+        assert_eq!(waiter.join(), Ok(()));
+    }
+}

@@ -1,0 +1,334 @@
+//! Like things together: those that one line of the source made, that stand alike, that wait in the same places, and whose
+//! names differ in numbers and addresses only. A program with two thousand peers fits a screen, and the odd one out stands
+//! alone.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::contract::{
+    BlockedTask, DumpRows, LockReport, QueueReport, TaskName, TaskReport, TaskState, Untrusted, WaitReport,
+};
+use crate::tui::{format, text};
+
+/// What those of one group have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind {
+    /// Those that have ended come last.
+    place: Place,
+    /// How they stand, in a word.
+    pub state: String,
+    /// Their name, with a star for what differs.
+    pub name: Untrusted,
+    /// What they wait for, and where; empty for what waits for nothing.
+    pub waits: Untrusted,
+    /// File and line that made them.
+    pub site: Untrusted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    First,
+    Middle,
+    Last,
+}
+
+/// Things of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// What they have in common.
+    pub kind: Kind,
+    /// Which of the dump's rows they are, the longest first.
+    pub members: Vec<usize>,
+    /// The longest time of any of them, in milliseconds.
+    pub longest_ms: Option<u64>,
+    /// Numbers with their word, summed up.
+    pub numbers: Vec<(&'static str, u64)>,
+}
+
+/// One row of a dump.
+struct Row {
+    kind: Kind,
+    since_ms: Option<u64>,
+    numbers: Vec<(&'static str, u64)>,
+}
+
+/// All groups, those to look at first and the largest first.
+pub fn groups(rows: &DumpRows) -> Vec<Group> {
+    match rows {
+        DumpRows::Tasks(rows) => grouped(rows.iter().map(|row| task(row, pattern))),
+        DumpRows::Locks(rows) => grouped(rows.iter().map(|row| lock(row, pattern))),
+        DumpRows::Queues(rows) => grouped(rows.iter().map(|row| queue(row, pattern))),
+        DumpRows::Waits(rows) => grouped(rows.iter().map(|row| blocked(row, pattern))),
+    }
+}
+
+/// One row of a dump by itself, under its own name.
+pub(super) fn member(rows: &DumpRows, at: usize) -> Option<Group> {
+    let row = match rows {
+        DumpRows::Tasks(rows) => task(rows.get(at)?, str::to_owned),
+        DumpRows::Locks(rows) => lock(rows.get(at)?, str::to_owned),
+        DumpRows::Queues(rows) => queue(rows.get(at)?, str::to_owned),
+        DumpRows::Waits(rows) => blocked(rows.get(at)?, str::to_owned),
+    };
+    let Row { kind, since_ms, numbers } = row;
+    Some(Group { kind, members: vec![at], longest_ms: since_ms, numbers })
+}
+
+/// How a name is shown.
+type Naming = fn(&str) -> String;
+
+/// How many there are of what.
+pub fn title(rows: &DumpRows) -> String {
+    match rows {
+        DumpRows::Tasks(rows) => {
+            let ended = rows.iter().filter(|row| has_ended(&row.state)).count();
+            format!("{} tasks and threads, and {ended} that ended lately", rows.len() - ended)
+        }
+        DumpRows::Locks(rows) => text::count(len32(rows), "lock"),
+        DumpRows::Queues(rows) => text::count(len32(rows), "queue"),
+        DumpRows::Waits(rows) => format!("{} behind others", text::count(len32(rows), "task")),
+    }
+}
+
+fn len32<T>(rows: &[T]) -> u32 {
+    u32::try_from(rows.len()).unwrap_or(u32::MAX)
+}
+
+/// What the time of a group is.
+pub fn time_heading(rows: &DumpRows) -> &'static str {
+    match rows {
+        DumpRows::Tasks(_) | DumpRows::Waits(_) => "Since",
+        DumpRows::Locks(_) => "Held",
+        DumpRows::Queues(_) => "Full",
+    }
+}
+
+/// A dump as lines of text, safe to show.
+pub fn lines(rows: &DumpRows) -> Vec<String> {
+    if let DumpRows::Waits(waits) = rows {
+        return std::iter::once(title(rows))
+            .chain(waits.iter().map(|row| format!("  {}", wait_line(row))))
+            .collect();
+    }
+    let time = time_heading(rows).to_uppercase();
+    let mut lines =
+        vec![title(rows), format!("{:>6}  {:8}  {time:>6}  NAME, NUMBERS, PLACE", "COUNT", "STATE")];
+    for Group { kind, members, longest_ms, numbers } in groups(rows) {
+        let longest = longest_ms.map_or_else(String::new, |millis| format::duration(millis / 1000));
+        let (name, site, waits) = (kind.name.shown(), kind.site.shown(), kind.waits.shown());
+        let (count, state, numbers) = (members.len(), kind.state, in_words(&numbers));
+        let waits = if waits.is_empty() { waits } else { format!("  waits for {waits}") };
+        lines.push(format!("{count:>6}  {state:8}  {longest:>6}  {name}  ({numbers})  {site}{waits}"));
+    }
+    lines
+}
+
+/// Numbers with their words.
+pub fn in_words(numbers: &[(&'static str, u64)]) -> String {
+    numbers.iter().map(|(word, number)| format!("{word} {number}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Who a task waits for, as a line.
+pub fn wait_line(row: &BlockedTask) -> String {
+    let BlockedTask { task, waited_ms, wait, behind } = row;
+    let named = |task: &TaskName| format!("{} \"{}\"", task.id.0, Untrusted::new(&*task.name).shown());
+    let behind = behind.as_ref().map(|task| format!(", behind {}", named(task))).unwrap_or_default();
+    let since = format::duration(waited_ms / 1000);
+    let wait = Untrusted::new(wait_words(wait, str::to_owned)).shown();
+    format!("{} waits {since} for {wait}{behind}", named(task))
+}
+
+fn task(row: &TaskReport, naming: Naming) -> Row {
+    let (place, state) = match &row.state {
+        TaskState::Running => (Place::First, "running"),
+        TaskState::Ready => (Place::First, "ready"),
+        TaskState::Waiting => (Place::Middle, "waiting"),
+        TaskState::Finished => (Place::Last, "finished"),
+        TaskState::Aborted => (Place::Last, "aborted"),
+        TaskState::Panicked(_) => (Place::First, "panicked"),
+    };
+    let numbers = vec![("polls", row.polls), ("ms busy", row.busy_us / 1000)];
+    let kind = Kind {
+        waits: Untrusted::new(waits(&row.waits, naming)),
+        ..kind(place, state, naming(&row.name), &row.site)
+    };
+    Row { kind, since_ms: row.waited_ms.or(row.poll_ms).or(Some(row.age_ms)), numbers }
+}
+
+/// What a task waits for: any of it makes it go on.
+fn waits(waits: &[WaitReport], naming: Naming) -> String {
+    waits.iter().map(|wait| wait_words(wait, naming)).collect::<Vec<_>>().join(" or ")
+}
+
+fn wait_words(wait: &WaitReport, naming: Naming) -> String {
+    let on = wait.on.as_ref().map(|on| format!(" \"{}\"", naming(on))).unwrap_or_default();
+    format!("{}{on} at {}", wait.kind.words(), wait.site)
+}
+
+fn has_ended(state: &TaskState) -> bool {
+    match state {
+        TaskState::Running | TaskState::Ready | TaskState::Waiting => false,
+        TaskState::Finished | TaskState::Aborted | TaskState::Panicked(_) => true,
+    }
+}
+
+fn lock(row: &LockReport, naming: Naming) -> Row {
+    let (place, state) = if row.held { (Place::First, "held") } else { (Place::Middle, "free") };
+    let waiting = row.waiters.len() as u64;
+    let numbers = vec![("taken", row.acquisitions), ("waited for", row.contended), ("waiting", waiting)];
+    Row { kind: kind(place, state, naming(&row.name), &row.site), since_ms: row.held_ms, numbers }
+}
+
+fn queue(row: &QueueReport, naming: Naming) -> Row {
+    let (place, state) = match row.depth {
+        0 => (Place::Last, "empty"),
+        depth if depth >= row.capacity => (Place::First, "full"),
+        _ => (Place::Middle, "filled"),
+    };
+    let numbers = vec![
+        ("inside", row.depth),
+        ("of", row.capacity),
+        ("most", row.high_water),
+        ("sent", row.sends),
+        ("refused", row.full),
+    ];
+    Row { kind: kind(place, state, naming(&row.name), &row.site), since_ms: row.full_ms, numbers }
+}
+
+fn blocked(row: &BlockedTask, naming: Naming) -> Row {
+    let behind = row.behind.as_ref().map(|task| format!(", behind \"{}\"", naming(&task.name)));
+    let waits = format!("{}{}", wait_words(&row.wait, naming), behind.unwrap_or_default());
+    let kind = Kind {
+        waits: Untrusted::new(waits),
+        ..kind(Place::Middle, "waiting", naming(&row.task.name), &row.task.site)
+    };
+    Row { kind, since_ms: Some(row.waited_ms), numbers: Vec::new() }
+}
+
+fn kind(place: Place, state: &str, name: String, site: &str) -> Kind {
+    let (name, site) = (Untrusted::new(name), Untrusted::new(site));
+    Kind { place, state: state.to_owned(), name, waits: Untrusted::new(""), site }
+}
+
+fn grouped(rows: impl Iterator<Item = Row>) -> Vec<Group> {
+    let mut groups: BTreeMap<Kind, Group> = BTreeMap::new();
+    let mut times = Vec::new();
+    for (at, Row { kind, since_ms, numbers }) in rows.enumerate() {
+        times.push(since_ms);
+        let new = || Group { kind: kind.clone(), members: Vec::new(), longest_ms: None, numbers: Vec::new() };
+        let group = groups.entry(kind.clone()).or_insert_with(new);
+        group.members.push(at);
+        group.longest_ms = group.longest_ms.max(since_ms);
+        if group.numbers.is_empty() {
+            group.numbers = numbers;
+        } else {
+            group.numbers.iter_mut().zip(numbers).for_each(|(sum, (_, number))| sum.1 += number);
+        }
+    }
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    groups.iter_mut().for_each(|group| group.members.sort_by_key(|at| std::cmp::Reverse(times[*at])));
+    groups.sort_by(|one, other| {
+        (one.kind.place, other.members.len(), &one.kind).cmp(&(
+            other.kind.place,
+            one.members.len(),
+            &other.kind,
+        ))
+    });
+    groups
+}
+
+/// A name with a star for each address, identity and number.
+fn pattern(name: &str) -> String {
+    let words = name.split(' ').map(|word| {
+        let bare = word.trim_end_matches([':', ',']);
+        let is_hash = bare.len() >= HASH_DIGITS_MIN && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_hash || bare.parse::<SocketAddr>().is_ok() || bare.parse::<IpAddr>().is_ok() {
+            format!("*{}", &word[bare.len()..])
+        } else {
+            without_numbers(word)
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Shorter words of hex digits may be words.
+const HASH_DIGITS_MIN: usize = 40;
+
+fn without_numbers(word: &str) -> String {
+    let mut pattern = String::with_capacity(word.len());
+    for letter in word.chars() {
+        if !letter.is_ascii_digit() {
+            pattern.push(letter);
+        } else if !pattern.ends_with('*') {
+            pattern.push('*');
+        }
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{TaskId, TaskKind, WaitKind};
+
+    fn report(name: &str, state: TaskState, age_ms: u64) -> TaskReport {
+        TaskReport {
+            id: TaskId(1),
+            name: name.to_owned().into(),
+            kind: TaskKind::Task,
+            site: "src/a.rs:7".to_owned(),
+            parent: None,
+            torrent: None,
+            age_ms,
+            polls: 2,
+            busy_us: 1500,
+            longest_poll_us: 1000,
+            wakes: 2,
+            poll_ms: None,
+            state,
+            waits: Vec::new(),
+            waited_ms: None,
+        }
+    }
+
+    #[test]
+    fn names_that_differ_in_numbers_and_addresses_are_one() {
+        for (name, expected) in [
+            ("peer 10.0.0.7:51413 of d43e185e297421ea3f253ae04300e373aef9404e: read", "peer * of *: read"),
+            ("peer [2001:db8::1]:6881 of x: write", "peer * of x: write"),
+            ("disk 3", "disk *"),
+            ("owner of debian-12.iso", "owner of debian-*.iso"),
+            ("resolve ::1", "resolve *"),
+            ("budget", "budget"),
+        ] {
+            assert_eq!(pattern(name), expected);
+        }
+    }
+
+    #[test]
+    fn like_tasks_stand_together_and_the_odd_ones_first() {
+        let mut rows: Vec<_> = (0u16..3)
+            .map(|port| report(&format!("peer 1.2.3.4:{port}"), TaskState::Waiting, u64::from(port) * 60_000))
+            .collect();
+        for row in &mut rows {
+            let wait = |kind, on, site: &str| WaitReport { kind, on, site: site.to_owned() };
+            row.waited_ms = Some(7000);
+            row.waits = vec![
+                wait(WaitKind::QueueReceive, Some(format!("to {}", row.name).into()), "src/b.rs:1"),
+                wait(WaitKind::Timer, None, "src/b.rs:2"),
+            ];
+        }
+        rows.push(report("control", TaskState::Waiting, 1000));
+        rows.push(report("old \u{1b}[2J", TaskState::Finished, 1000));
+        rows.push(report("peer 1.2.3.4:9", TaskState::Running, 5000));
+        let expected = [
+            "5 tasks and threads, and 1 that ended lately",
+            " COUNT  STATE      SINCE  NAME, NUMBERS, PLACE",
+            "     1  running       5s  peer *  (polls 2, ms busy 1)  src/a.rs:7",
+            "     3  waiting       7s  peer *  (polls 6, ms busy 3)  src/a.rs:7  waits for queue \"to peer *\" at src/b.rs:1 or timer at src/b.rs:2",
+            "     1  waiting       1s  control  (polls 2, ms busy 1)  src/a.rs:7",
+            "     1  finished      1s  old ␛[*J  (polls 2, ms busy 1)  src/a.rs:7",
+        ];
+        assert_eq!(lines(&DumpRows::Tasks(rows)), expected);
+    }
+}
