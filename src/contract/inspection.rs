@@ -92,7 +92,7 @@ pub struct WaitReport {
     pub kind: WaitKind,
     /// Its name, where it has one.
     pub on: Option<Cow<'static, str>>,
-    /// File and line that wait.
+    /// File and line that wait; of an answer or the end of a task, those that made it.
     pub site: String,
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::counters::QueueEntry;
 use super::registry::while_blocked;
-use super::waits::{Wait, note, noted};
+use super::waits::{Said, Wait, noted};
 use crate::contract::{QueueKind, WaitKind};
 
 /// The receiver is gone; the value comes back.
@@ -102,8 +102,9 @@ impl<T> Sender<T> {
     }
 
     /// Waits until the receiver is gone.
-    pub async fn closed(&self) {
-        self.inner.closed().await;
+    #[track_caller]
+    pub fn closed(&self) -> impl Future<Output = ()> {
+        noted(Wait::new(WaitKind::Watch, 0, Location::caller()), self.inner.closed())
     }
 
     /// How many values would fit now.
@@ -123,6 +124,7 @@ impl<T> Clone for Sender<T> {
 pub struct Receiver<T> {
     inner: mpsc::Receiver<T>,
     entry: Arc<QueueEntry>,
+    said: Said,
 }
 
 impl<T> Receiver<T> {
@@ -177,7 +179,7 @@ impl<T> Receiver<T> {
     pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
         let polled = self.inner.poll_recv(context);
         if polled.is_pending() {
-            note(self.wait(Location::caller()));
+            self.said.say(self.wait(Location::caller()));
         }
         self.entry.received(usize::from(matches!(polled, Poll::Ready(Some(_)))));
         polled
@@ -218,7 +220,10 @@ pub fn channel<T>(name: impl Into<Cow<'static, str>>, capacity: usize) -> (Sende
     let capacity = capacity.max(1);
     let entry = QueueEntry::register(name.into(), Location::caller(), QueueKind::Channel, capacity);
     let (sender, receiver) = mpsc::channel(capacity);
-    (Sender { inner: sender, entry: Arc::clone(&entry) }, Receiver { inner: receiver, entry })
+    (
+        Sender { inner: sender, entry: Arc::clone(&entry) },
+        Receiver { inner: receiver, entry, said: Said::default() },
+    )
 }
 
 #[cfg(test)]

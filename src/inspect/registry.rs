@@ -182,8 +182,8 @@ impl TaskEntry {
 
     /// Waits on a thread or in a closure that may block; the runtime's tasks say so by their futures.
     pub(super) fn blocked<T>(&self, wait: Wait, block: impl FnOnce() -> T) -> T {
-        self.waits.lock()[0] = Some(wait);
         self.poll_ended.store(now_mark(), Relaxed);
+        self.waits.lock()[0] = Some(wait);
         let result = block();
         self.waits.lock()[0] = None;
         result
@@ -256,10 +256,16 @@ impl TaskEntry {
             torrent: self.torrent,
             poll_ms: (began != 0).then(|| millis_since(began)),
             state,
-            waits: waits.iter().map(wait_report).collect(),
+            waits: in_order(waits.iter().map(wait_report).collect()),
             waited_ms,
         }
     }
+}
+
+/// In an order of their own: a `select!` asks its futures in a random one, and those who wait alike are to look alike.
+fn in_order(mut waits: Vec<WaitReport>) -> Vec<WaitReport> {
+    waits.sort_by(|one, other| (one.kind, &one.site, &one.on).cmp(&(other.kind, &other.site, &other.on)));
+    waits
 }
 
 /// A wait with the name of what is waited for.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::waits::{Wait, note};
+use super::waits::{Said, Wait, noted};
 use crate::contract::WaitKind;
 
 /// The one who was to answer is gone.
@@ -32,8 +32,9 @@ impl<T> ReplySender<T> {
     }
 
     /// Waits until nobody waits for the answer any more.
-    pub async fn closed(&mut self) {
-        self.inner.closed().await;
+    #[track_caller]
+    pub fn closed(&mut self) -> impl Future<Output = ()> {
+        noted(Wait::new(WaitKind::Watch, 0, Location::caller()), self.inner.closed())
     }
 
     /// Whether nobody waits any more.
@@ -48,12 +49,13 @@ pub struct ReplyReceiver<T> {
     inner: oneshot::Receiver<T>,
     name: Cow<'static, str>,
     site: &'static Location<'static>,
+    said: Said,
 }
 
 impl<T> ReplyReceiver<T> {
     /// Waits on a thread. Never call it on a task.
     pub fn wait_blocking(self) -> Result<T, NoReply> {
-        let Self { inner, name, site: _ } = self;
+        let Self { inner, name, .. } = self;
         inner.blocking_recv().map_err(|_| NoReply { name })
     }
 }
@@ -64,7 +66,7 @@ impl<T> Future for ReplyReceiver<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = Pin::new(&mut self.inner).poll(context);
         if polled.is_pending() {
-            note(Wait::new(WaitKind::Reply, 0, self.site).named(&self.name));
+            self.said.say(Wait::new(WaitKind::Reply, 0, self.site).named(&self.name));
         }
         polled.map(|result| result.map_err(|_| NoReply { name: self.name.clone() }))
     }
@@ -76,7 +78,7 @@ pub fn reply<T>(name: impl Into<Cow<'static, str>>) -> (ReplySender<T>, ReplyRec
     let (sender, receiver) = oneshot::channel();
     (
         ReplySender { inner: sender },
-        ReplyReceiver { inner: receiver, name: name.into(), site: Location::caller() },
+        ReplyReceiver { inner: receiver, name: name.into(), site: Location::caller(), said: Said::default() },
     )
 }
 

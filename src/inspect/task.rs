@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::registry::{TaskEntry, panic_text};
-use super::waits::{Wait, note};
+use super::waits::{Said, Wait};
 use crate::contract::{TaskId, TaskKind, TaskState, WaitKind};
 use crate::units::TorrentId;
 
@@ -29,6 +29,7 @@ pub enum TaskEnded {
 pub struct TaskHandle<T> {
     id: TaskId,
     site: &'static Location<'static>,
+    said: Said,
     join: tokio::task::JoinHandle<Result<T, TaskEnded>>,
 }
 
@@ -58,7 +59,7 @@ impl<T> Future for TaskHandle<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = Pin::new(&mut self.join).poll(context);
         if polled.is_pending() {
-            note(Wait::new(WaitKind::Child, self.id.0, self.site));
+            self.said.say(Wait::new(WaitKind::Child, self.id.0, self.site));
         }
         polled.map(|joined| match joined {
             Ok(result) => result,
@@ -102,7 +103,7 @@ where
 {
     let (id, site) = (entry.id, entry.site());
     let tracked = Tracked { entry: EndGuard { entry, armed: true }, wakers: None, future: Box::pin(future) };
-    TaskHandle { id, site, join: tokio::spawn(tracked) }
+    TaskHandle { id, site, said: Said::default(), join: tokio::spawn(tracked) }
 }
 
 /// Runs a closure that blocks on the runtime's pool. For calls that come rarely; payload has threads of its own.
@@ -114,7 +115,12 @@ pub fn spawn_blocking<T: Send + 'static>(
     let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Blocking, None);
     let (id, site) = (entry.id, entry.site());
     let guard = EndGuard { entry, armed: true };
-    TaskHandle { id, site, join: tokio::task::spawn_blocking(move || run_closure(guard, closure)) }
+    TaskHandle {
+        id,
+        site,
+        said: Said::default(),
+        join: tokio::task::spawn_blocking(move || run_closure(guard, closure)),
+    }
 }
 
 /// Runs what may take long in the middle of a task: whatever waits behind the task on the same thread, and could not be

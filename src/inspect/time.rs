@@ -24,6 +24,15 @@ pub fn timeout<F: Future>(
     noted(Wait::new(WaitKind::Timer, 0, Location::caller()), tokio::time::timeout(duration, future))
 }
 
+/// Waits for a future, but no longer than until then.
+#[track_caller]
+pub fn timeout_at<F: Future>(
+    instant: Instant,
+    future: F,
+) -> impl Future<Output = Result<F::Output, tokio::time::error::Elapsed>> {
+    noted(Wait::new(WaitKind::Timer, 0, Location::caller()), tokio::time::timeout_at(instant, future))
+}
+
 /// Waits until then.
 #[track_caller]
 pub fn sleep_until(instant: Instant) -> impl Future<Output = ()> {

@@ -22,7 +22,7 @@ pub(super) struct Wait {
     pub(super) on: u64,
     /// Its name, where it is none of those and has one.
     pub(super) name: Option<&'static str>,
-    /// The line that waits.
+    /// The line that waits; of a reply or a child the one that made it.
     pub(super) site: &'static Location<'static>,
 }
 
@@ -64,32 +64,38 @@ pub fn ticking<F: Future>(future: F) -> impl Future<Output = F::Output> {
 
 /// Waits for a future, and says meanwhile for what.
 pub(super) async fn noted<F: Future>(wait: Wait, future: F) -> F::Output {
-    // Pinned with the future, so that its address is this wait's own.
-    let said = pin!(Said);
-    let by = std::ptr::from_ref(&*said).addr();
+    // Pinned with the future, so that its address stays.
+    let said = pin!(Said::default());
     let mut future = pin!(future);
     poll_fn(move |context| {
         let polled = future.as_mut().poll(context);
         if polled.is_pending() {
-            NOTED.with(|noted| noted.say(by, wait));
+            said.say(wait);
         }
         polled
     })
     .await
 }
 
-/// Notes that the task polled on this thread waits for something.
-pub(super) fn note(wait: Wait) {
-    NOTED.with(|noted| noted.say(0, wait));
-}
+/// Part of a future that says what it waits for. Where it is dropped in the middle of a poll, as the others of a `select!`
+/// are, it waits no more. It is a byte, so that no two of them have the same address.
+#[derive(Debug, Default)]
+pub(super) struct Said(u8);
 
-/// Stands for a future that may have said what it waits for: where that is dropped in the middle of a poll, as the others
-/// of a `select!` are, it waits no more.
-struct Said;
+impl Said {
+    /// The task that is polled on this thread waits for something; said again in the same poll it is one wait still.
+    pub(super) fn say(&self, wait: Wait) {
+        NOTED.with(|noted| noted.say(self.address(), wait));
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(&self.0).addr()
+    }
+}
 
 impl Drop for Said {
     fn drop(&mut self) {
-        let by = std::ptr::from_ref(self).addr();
+        let by = self.address();
         // Nothing is kept any more where the thread ends.
         let _ = NOTED.try_with(|noted| noted.take_back(by));
     }
@@ -120,15 +126,14 @@ pub(super) fn watching<T>(poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, Option<Wa
 /// What was said on this thread during the poll that is running.
 struct Noted {
     count: Cell<usize>,
-    /// With the address of who said it; 0: it is not taken back.
+    /// With the address of who said it.
     waits: [Cell<Option<(usize, Wait)>>; WAITS_PER_TASK],
 }
 
 impl Noted {
     /// Who is polled twice says it once.
     fn say(&self, by: usize, wait: Wait) {
-        let at = if by == 0 { None } else { self.place_of(by) };
-        let at = at.unwrap_or(self.count.get());
+        let at = self.place_of(by).unwrap_or(self.count.get());
         if let Some(slot) = self.waits.get(at) {
             slot.set(Some((by, wait)));
             self.count.set(self.count.get().max(at + 1));
@@ -247,8 +252,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         let report = report_when(task.id(), waits);
-        let mut kinds: Vec<_> = named(&report).into_iter().map(|(kind, _)| kind).collect();
-        kinds.sort();
+        let kinds: Vec<_> = named(&report).into_iter().map(|(kind, _)| kind).collect();
         assert_eq!(kinds, [WaitKind::QueueReceive, WaitKind::Timer]);
         sender.try_send(7).unwrap();
         // Nobody polls it before this task waits: it is ready, and no longer waits.

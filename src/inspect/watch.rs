@@ -47,8 +47,9 @@ impl<T> WatchSender<T> {
     }
 
     /// Waits until nobody reads.
-    pub async fn closed(&self) {
-        self.inner.closed().await;
+    #[track_caller]
+    pub fn closed(&self) -> impl Future<Output = ()> {
+        noted(Wait::new(WaitKind::Watch, 0, Location::caller()), self.inner.closed())
     }
 }
 

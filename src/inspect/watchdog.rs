@@ -1,11 +1,12 @@
 //! A thread that looks at the registry for what does not go on: polls that do not end, locks that are not given back,
-//! full queues that nobody serves, tasks that wait for each other in a circle, and for
-//! queues in which there is something.
+//! full queues that nobody serves, queues with something in them whose taker nobody woke, and tasks and threads that wait
+//! for each other in a circle.
 //!
-//! It is a thread of the system, so it works while every worker of the runtime is held. What is watched pays nothing for
-//! it: a task's mark is a store beside a clock reading that is there anyway, and whether a lock or a queue stands still is
-//! seen from counters that have not moved since the last look. Whoever waits for a socket, a timer or a message is in no
-//! poll and is never told of; threads and closures that may block are not looked at.
+//! It is a thread of the system, so it works while every worker of the runtime is held. What is watched pays little for
+//! it: marks of a coarse clock, and what a task waits for, kept once a poll. Whether a lock, a queue or a task stands still
+//! is seen from counters that have not moved since the last look. Whoever waits for a socket, a timer or an answer is
+//! never told of, nor whoever waits for a queue that is empty; threads and closures that may block are looked at for
+//! circles alone.
 //!
 //! A process that was stopped, or a machine that ran nothing, is not taken for a stuck program: time in which the watchdog
 //! itself did not run counts for nobody.

@@ -28,8 +28,8 @@ pub const WATCHDOG_LOOKS_PER_BOUND: u32 = 4;
 /// Things that the watchdog tells at one look; what is more waits for the next, so that it floods no event queue.
 pub const WATCHDOG_TOLD_MAX: usize = 16;
 
-/// Things kept of what one task waits for at once: a `select!` over more of them is rare, and the first ones tell enough.
-pub const WAITS_PER_TASK: usize = 3;
+/// Things kept of what one task waits for at once: as many as the largest `select!` of the program has.
+pub const WAITS_PER_TASK: usize = 4;
 
 /// Tasks looked at under one hold of the registry's lock, so that whoever starts or ends one waits for microseconds.
 pub const WATCHDOG_TASKS_PER_HOLD: usize = 256;

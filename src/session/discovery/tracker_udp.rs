@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use url::Url;
 
 use super::DiscoverySettings;
@@ -203,7 +203,7 @@ impl Line {
         self.socket.send(&question(transaction)).await.map_err(|error| network(address, &error))?;
         let until = Instant::now() + wait;
         loop {
-            let Ok(received) = timeout_at(until, self.socket.recv(&mut self.buffer)).await else {
+            let Ok(received) = inspect::timeout_at(until, self.socket.recv(&mut self.buffer)).await else {
                 return Ok(None);
             };
             let length = received.map_err(|error| network(address, &error))?;

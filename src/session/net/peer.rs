@@ -218,7 +218,7 @@ impl Writer {
             message.encode(&mut self.encoded);
             self.unsent.fetch_sub(1, Ordering::Relaxed);
         }
-        self.half.write_all_buf(&mut self.encoded).await
+        inspect::writing(self.half.write_all_buf(&mut self.encoded)).await
     }
 
     /// Writes a bounded number of blocks with one call, so that control messages never wait for more than these.

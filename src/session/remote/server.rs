@@ -146,7 +146,7 @@ async fn answer(line: &[u8], handle: &Handle, reader: &mut BufReader<OwnedReadHa
     let waits_long = matches!(command, Command::Read { .. });
     tokio::select! {
         outcome = handle.request(command) => Some(Reply::new(Some(id), outcome)),
-        () = hung_up(reader), if waits_long => None,
+        () = inspect::reading(hung_up(reader)), if waits_long => None,
     }
 }
 

@@ -208,7 +208,7 @@ impl FetchTask {
             }
             seconds(std::str::from_utf8(&body).ok()?.trim())
         };
-        inspect::timeout(self.client.bounds().idle, reading).await.ok().flatten()
+        inspect::timeout(self.client.bounds().idle, inspect::reading(reading)).await.ok().flatten()
     }
 }
 
@@ -221,7 +221,7 @@ fn length_within(bytes: &Bytes, bound: u64) -> usize {
 /// more to say is closed by being dropped.
 async fn finish(mut response: Response) {
     if response.content_length().is_none_or(|left| left == 0) {
-        let _ = inspect::timeout(limits::WEBSEED_TAIL_WAIT, response.chunk()).await;
+        let _ = inspect::timeout(limits::WEBSEED_TAIL_WAIT, inspect::reading(response.chunk())).await;
         drop(response);
         // The library takes the connection back in a task of its own. Whoever asks before that opens another.
         inspect::sleep(limits::WEBSEED_REUSE_WAIT).await;

@@ -74,6 +74,16 @@ pub(super) fn member(rows: &DumpRows, at: usize) -> Option<Group> {
     Some(Group { kind, members: vec![at], longest_ms: since_ms, numbers })
 }
 
+/// What tells a row of a dump from the others, in this dump and the next.
+pub(super) fn identity(rows: &DumpRows, at: usize) -> Option<String> {
+    Some(match rows {
+        DumpRows::Tasks(rows) => rows.get(at)?.id.0.to_string(),
+        DumpRows::Waits(rows) => rows.get(at)?.task.id.0.to_string(),
+        DumpRows::Locks(rows) => format!("{} {}", rows.get(at)?.name, rows.get(at)?.site),
+        DumpRows::Queues(rows) => format!("{} {}", rows.get(at)?.name, rows.get(at)?.site),
+    })
+}
+
 /// How a name is shown.
 type Naming = fn(&str) -> String;
 

@@ -95,12 +95,18 @@ impl Inspector {
             return;
         };
         let selected = self.selected().map(|(group, member)| (group.kind.clone(), member));
+        let old_rows = self.look.take().map(|look| look.rows);
         self.groups = groups(&look.rows);
-        self.look = Some(look);
         self.arrange();
         if let Some((kind, member)) = selected {
+            // Rows move: those before them end, and others begin.
+            let identity = member.and_then(|row| groups::identity(old_rows.as_ref()?, row));
+            let is_it = |row: &usize| groups::identity(&look.rows, *row) == identity;
+            let open = self.groups.iter().find(|group| group.kind == kind);
+            let member = identity.as_ref().and_then(|_| open?.members.iter().copied().find(is_it));
             self.select(&kind, member);
         }
+        self.look = Some(look);
     }
 
     /// Opens the group of the cursor, or closes it.
@@ -239,8 +245,18 @@ mod tests {
         let shown: Vec<_> =
             (0..inspector.lines().len()).map(|at| inspector.line(at).unwrap().kind.name.shown()).collect();
         assert_eq!(shown, ["peer *", "peer 3", "peer 2", "peer 1", "zebra", "budget"], "the oldest first");
+        inspector.walk(Motion::Down, 10);
+        inspector.walk(Motion::Down, 10);
+        assert_eq!(name(&inspector), "peer 2");
+        let mut later = look(&["budget", "zebra", "zebra", "peer 1", "peer 2", "peer 3", "peer 4"]);
+        if let DumpRows::Tasks(rows) = &mut later.rows {
+            rows.remove(0);
+        }
+        inspector.take(Some(later));
+        assert_eq!(name(&inspector), "peer 2", "the cursor stays on its task though the rows have moved");
+        inspector.walk(Motion::First, 10);
         inspector.toggle();
-        assert_eq!(inspector.lines().len(), 3);
+        assert_eq!(inspector.lines().len(), 2);
         inspector.step(1);
         inspector.take(Some(look(&["late"])));
         assert_eq!((inspector.shows, inspector.lines().len()), (DumpKind::Locks, 0));

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use ratatui::crossterm::event::Event as Input;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::painter::Painter;
 use self::signals::{SignalKind, Signals};
@@ -188,7 +188,7 @@ impl Screen {
                 Some(panic) = panics.recv() => self.take(Message::Event(told_of(&panic))).await,
                 _ = inspect::ticking(ticks.tick()) => self.tick().await,
                 written = self.terminal.written() => written.err().map(|_| Exit::TerminalGone),
-                () = sleep_until(next_frame.unwrap_or_else(Instant::now)), if next_frame.is_some() => {
+                () = inspect::sleep_until(next_frame.unwrap_or_else(Instant::now)), if next_frame.is_some() => {
                     self.draw();
                     None
                 }

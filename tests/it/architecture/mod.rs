@@ -93,7 +93,9 @@ const ASIDE: &[(&str, &str, &str)] =
 const ONLY_IN_INSPECT: &[&str] = &[
     "tokio::spawn",
     "tokio::time::sleep",
+    "tokio::time::sleep_until",
     "tokio::time::timeout",
+    "tokio::time::timeout_at",
     "tokio::sync",
     "tokio::task",
     "task::spawn_blocking",
