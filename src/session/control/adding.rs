@@ -143,7 +143,9 @@ impl Adder {
         };
         // One that runs keeps what it was saved with: its folder is not moved by adding it again.
         if self.directory.member(id).is_none_or(|member| member.storage.is_none()) {
-            let put = self.shared.store.apply(Change::PutTorrent(id, Box::new(saved.clone()))).await;
+            // Tens of megabytes, copied.
+            let put = inspect::aside(|| Change::PutTorrent(id, Box::new(saved.clone())));
+            let put = self.shared.store.apply(put).await;
             put.map_err(|error| Refusal::new(error.to_string()))?;
         }
         prepared.saved = Some(Box::new(saved));
