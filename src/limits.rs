@@ -370,6 +370,10 @@ pub const DISK_RETRY: Duration = Duration::from_secs(60);
 
 /// Time a torrent waits for its trackers, its blocks and its record when it is stopped.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);
+/// Bytes read in one call where nobody waits for them in particular: a system that does not interrupt its own calls
+/// lets the processor go at each, some tenths of a millisecond apart.
+pub const READ_AT_ONCE_BYTES: u64 = 1 << 20;
+
 // ---- what a torrent is -------------------------------------------------------------------------------------------
 
 /// Bytes of a .torrent we read at all: a v2 torrent of `PIECES_MAX` pieces has 64 MiB of hashes; the rest is names.

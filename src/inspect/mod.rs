@@ -31,7 +31,9 @@ pub use registry::{locks, queues, semaphores, subscribe_panics, tasks};
 pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
 pub use report::{SemaphoreReport, TaskPanic};
 pub use semaphore::{Permit, Semaphore};
-pub use task::{TaskEnded, TaskHandle, ThreadHandle, aside, spawn, spawn_blocking, spawn_for, spawn_thread};
+pub use task::{
+    TaskEnded, TaskHandle, ThreadHandle, aside, give_way, spawn, spawn_blocking, spawn_for, spawn_thread,
+};
 pub use time::{sleep, sleep_until, timeout, timeout_at};
 pub use waits::{reading, ticking, writing};
 pub use watch::{WatchClosed, WatchReceiver, WatchSender, watch};

@@ -134,6 +134,12 @@ pub fn aside<T>(long: impl FnOnce() -> T) -> T {
     }
 }
 
+/// Lets others have the processor in the middle of work of a thread or a closure that takes long: a system with few
+/// processors may else let them wait for milliseconds, and the whole of a chain of wakings that long at each step.
+pub fn give_way() {
+    std::thread::yield_now();
+}
+
 /// A running thread. Dropping the handle lets it run on.
 #[derive(Debug)]
 pub struct ThreadHandle<T> {

@@ -1,6 +1,7 @@
 //! From a source to a torrent that can start: read, understood, compared with the store and the disk.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -123,7 +124,7 @@ impl Adder {
         let id = metainfo.info.id();
         let save_dir = self.save_dir_of(request.save_dir).await?;
         let (resume, _damaged) = self.load_resume(id).await?;
-        let raw = inspect::aside(|| metainfo.raw.to_vec());
+        let raw = metainfo.raw.clone();
         let wishes = Wishes {
             save_dir: save_dir.clone(),
             trackers: request.trackers.clone(),
@@ -143,9 +144,7 @@ impl Adder {
         };
         // One that runs keeps what it was saved with: its folder is not moved by adding it again.
         if self.directory.member(id).is_none_or(|member| member.storage.is_none()) {
-            // Tens of megabytes, copied.
-            let put = inspect::aside(|| Change::PutTorrent(id, Box::new(saved.clone())));
-            let put = self.shared.store.apply(put).await;
+            let put = self.shared.store.apply(Change::PutTorrent(id, Box::new(saved.clone()))).await;
             put.map_err(|error| Refusal::new(error.to_string()))?;
         }
         prepared.saved = Some(Box::new(saved));
@@ -178,7 +177,7 @@ impl Adder {
             }
         };
         let SavedTorrent { source: _, save_dir, added_unix_ms, trackers } = stored.torrent;
-        let metainfo = self.read(Source::Bytes(bytes)).await?;
+        let metainfo = self.parse("a torrent of the saved list", bytes).await?;
         let wishes = Wishes {
             save_dir,
             trackers,
@@ -251,21 +250,26 @@ impl Adder {
                 return Err(Refusal::new("a magnet link has no torrent until peers send it"));
             }
         };
-        self.parse(&shown, bytes).await
+        self.parse(&shown, bytes.into()).await
     }
 
     /// Understands the bytes of a .torrent file; `shown` is what people know it by.
-    pub(super) async fn parse(&self, shown: &str, bytes: Vec<u8>) -> Result<Metainfo, Refusal> {
-        let parsing = inspect::spawn_blocking("parse a torrent", move || metainfo::parse(Bytes::from(bytes)));
+    pub(super) async fn parse(&self, shown: &str, bytes: Bytes) -> Result<Metainfo, Refusal> {
+        let parsing = inspect::spawn_blocking("parse a torrent", move || {
+            let parsed = metainfo::parse(bytes);
+            let unverifiable = parsed.as_ref().is_ok_and(|metainfo| {
+                let mut pieces = (0..metainfo.info.piece_count()).map(PieceIndex);
+                pieces.any(|piece| metainfo.info.verifier(piece).is_none())
+            });
+            parsed.map(|metainfo| (metainfo, unverifiable))
+        });
         let parsed = parsing.await.map_err(|error| Refusal::new(error.to_string()))?;
-        let metainfo = parsed.map_err(|error| {
+        let (metainfo, unverifiable) = parsed.map_err(|error| {
             let message =
                 format!("{shown} is not a valid torrent: {error}; get the file again from its source");
             Refusal::new(Untrusted::new(message).shown())
         })?;
-        let info = Arc::clone(&metainfo.info);
-        let mut pieces = (0..info.piece_count()).map(PieceIndex);
-        if inspect::aside(|| pieces.any(|piece| info.verifier(piece).is_none())) {
+        if unverifiable {
             let message = format!(
                 "{shown} has no piece layers (BEP 52), and fetching them from peers is not built yet; \
                  use a .torrent file that has them"
@@ -385,7 +389,22 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Refusal> {
     if metadata.len() > limits::TORRENT_BYTES_MAX as u64 {
         return Err(refuse(&"it is too large for a torrent file", "check the path"));
     }
-    std::fs::read(path).map_err(|error| refuse(&error, "check its permissions"))
+    read_whole(path, metadata.len()).map_err(|error| refuse(&error, "check its permissions"))
+}
+
+/// Reads a file that may be large, giving way now and then: a system that does not interrupt a call of its own lets
+/// nobody else have the processor until it ends.
+fn read_whole(path: &Path, length: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    // One that grows meanwhile is no torrent file.
+    while file.by_ref().take(limits::READ_AT_ONCE_BYTES).read_to_end(&mut bytes)? > 0 {
+        if bytes.len() > limits::TORRENT_BYTES_MAX {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        inspect::give_way();
+    }
+    Ok(bytes)
 }
 
 /// Whether payload could be saved there; makes nothing.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::adding::{Adder, Prepared, Wishes};
 use super::asking::levels;
 use super::{Control, Outcome};
@@ -107,7 +109,7 @@ impl Adder {
     /// Makes the torrent of the metadata that was found.
     async fn resolve(&self, found: Found) -> Result<Prepared, Refusal> {
         let Found { raw_info, magnet, saved } = found;
-        let raw = magnet.torrent_of(&raw_info);
+        let raw = Bytes::from(magnet.torrent_of(&raw_info));
         let metainfo = self.parse("the metadata that peers sent", raw.clone()).await?;
         let (resume, _damaged) = self.load_resume(magnet.id()).await?;
         let wishes = Wishes {

@@ -257,7 +257,7 @@ impl Control {
             Some((listed, _)) => listed,
             None => {
                 let Prepared { torrent, storage, comment, added_unix_s, saved, .. } = prepared;
-                inspect::aside(|| drop(saved));
+                drop(saved);
                 let name = torrent.info().name.clone();
                 if let Some(other) = inspect::aside(|| self.directory.sharing_files(id, &storage)) {
                     let message = format!(

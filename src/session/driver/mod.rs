@@ -68,6 +68,20 @@ pub(in crate::session) enum ToDriver {
     Fetch(FetchProgress),
 }
 
+impl ToDriver {
+    /// Whether the turn that takes it may cost by the piece or by the file of the torrent.
+    fn may_be_long(&self) -> bool {
+        match self {
+            Self::Input(input) | Self::Do(input, _) => input.may_be_long(),
+            Self::Heard(heard) => heard.input.may_be_long(),
+            Self::Order(..) | Self::Detail(_) | Self::Watch(_) => true,
+            Self::Greeted(_) | Self::Read(..) | Self::EndRead(_) | Self::DiskNotice(_) | Self::Fetch(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// What a peer or a webseed said. While it waits it takes one of the places of whoever said it.
 #[derive(Debug)]
 pub(in crate::session) struct Heard {
@@ -228,10 +242,13 @@ impl Driver {
     /// torrents whose owners wait on the same thread must not wait for that.
     fn turn_of_any_length(&mut self, batch: &mut Vec<ToDriver>) {
         let info = self.torrent.info();
-        if info.piece_count() as usize + info.files.len() < limits::TURN_ASIDE_FROM {
-            self.turn(batch);
-        } else {
+        let is_large = info.piece_count() as usize + info.files.len() >= limits::TURN_ASIDE_FROM;
+        // A turn without inputs is one whose deadline came.
+        let may_be_long = || batch.is_empty() || batch.iter().any(ToDriver::may_be_long);
+        if is_large && (self.pictures.is_watched() || may_be_long()) {
             inspect::aside(|| self.turn(batch));
+        } else {
+            self.turn(batch);
         }
     }
 

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
@@ -27,7 +28,7 @@ const HEAD_BYTES: usize = 1 + CHECKSUM_BYTES;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SavedSource {
     /// The bytes of its .torrent file.
-    Torrent(Vec<u8>),
+    Torrent(Bytes),
     /// A magnet whose metadata is not here yet.
     Magnet(SavedMagnet),
 }
@@ -221,7 +222,7 @@ fn checksum(version: u8, key: &[u8], payload: &[u8]) -> [u8; CHECKSUM_BYTES] {
 }
 
 /// A [`SavedTorrent`] with its folder as bytes, which need not be UTF-8.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct TorrentBytes {
     source: SavedSource,
     save_dir: Vec<u8>,
@@ -229,11 +230,20 @@ struct TorrentBytes {
     trackers: Vec<String>,
 }
 
+/// The same, to be written: tens of megabytes are not copied for it.
+#[derive(Serialize)]
+struct TorrentBytesOf<'a> {
+    source: &'a SavedSource,
+    save_dir: &'a [u8],
+    added_unix_ms: u64,
+    trackers: &'a [String],
+}
+
 impl Serialize for SavedTorrent {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { source, save_dir, added_unix_ms, trackers } = self.clone();
-        let save_dir = save_dir.as_os_str().as_bytes().to_vec();
-        TorrentBytes { source, save_dir, added_unix_ms, trackers }.serialize(serializer)
+        let Self { source, save_dir, added_unix_ms, trackers } = self;
+        let (save_dir, added_unix_ms) = (save_dir.as_os_str().as_bytes(), *added_unix_ms);
+        TorrentBytesOf { source, save_dir, added_unix_ms, trackers }.serialize(serializer)
     }
 }
 
@@ -254,7 +264,7 @@ mod tests {
 
     fn torrent() -> SavedTorrent {
         SavedTorrent {
-            source: SavedSource::Torrent(b"d4:infoe".to_vec()),
+            source: SavedSource::Torrent(Bytes::from_static(b"d4:infoe")),
             save_dir: OsString::from_vec(b"/save/\xff".to_vec()).into(),
             added_unix_ms: 1_700_000_000_123,
             trackers: vec!["udp://t.example:80".to_owned()],

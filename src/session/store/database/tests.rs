@@ -15,7 +15,7 @@ fn id(number: u8) -> TorrentId {
 
 fn torrent(number: u8) -> SavedTorrent {
     SavedTorrent {
-        source: SavedSource::Torrent(vec![number; 300]),
+        source: SavedSource::Torrent(vec![number; 300].into()),
         save_dir: "/save".into(),
         added_unix_ms: 1000 - u64::from(number),
         trackers: Vec::new(),
