@@ -1,6 +1,7 @@
 //! What a program tells of its own tasks, locks and queues: plain values for dumps and screens.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -111,13 +112,18 @@ pub struct TaskReport {
     pub parent: Option<TaskId>,
     /// The torrent it works for; `None`: for the whole program.
     pub torrent: Option<TorrentId>,
+    /// The peer it works for, where it is one.
+    pub peer: Option<SocketAddr>,
     /// Milliseconds since it was started.
     pub age_ms: u64,
     /// How often it was polled.
     pub polls: u64,
-    /// Microseconds spent in polls that have ended.
+    /// Microseconds spent in polls that have ended. Every poll is timed while somebody looks, else one in some, which
+    /// stands for the others.
     pub busy_us: u64,
-    /// Microseconds of the longest of them.
+    /// Microseconds from being woken to being polled, timed as `busy_us` is.
+    pub ready_us: u64,
+    /// Microseconds of the longest poll that was timed.
     pub longest_poll_us: u64,
     /// How often it was woken.
     pub wakes: u64,
@@ -129,6 +135,17 @@ pub struct TaskReport {
     pub waits: Vec<WaitReport>,
     /// Milliseconds since it last ran; only while it waits.
     pub waited_ms: Option<u64>,
+    /// The named async frames that it waits in, the innermost first.
+    pub frames: Vec<FrameReport>,
+}
+
+/// A named part of a task's future.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameReport {
+    /// What it does.
+    pub name: Cow<'static, str>,
+    /// File and line that awaits it.
+    pub site: String,
 }
 
 /// One lock.
@@ -144,12 +161,69 @@ pub struct LockReport {
     pub holder: Option<TaskId>,
     /// Milliseconds that the watchdog has seen it held by one taking; `None` where it has not, or nobody holds it.
     pub held_ms: Option<u64>,
-    /// The tasks that wait for it.
-    pub waiters: Vec<TaskId>,
+    /// File and line that took it, while it is held.
+    pub holder_site: Option<String>,
+    /// The tasks that wait for it, in the order in which they came.
+    pub waiters: Vec<LockWaiter>,
     /// How often it was taken.
     pub acquisitions: u64,
     /// How often a taker had to wait.
     pub contended: u64,
+    /// Microseconds of the longest holding that has ended.
+    pub longest_hold_us: u64,
+    /// Microseconds of the longest wait for it that has ended.
+    pub longest_wait_us: u64,
+}
+
+/// A task that waits for a lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockWaiter {
+    /// The task.
+    pub task: TaskId,
+    /// File and line that take the lock.
+    pub site: String,
+    /// Since when, in milliseconds.
+    pub waited_ms: u64,
+}
+
+/// One semaphore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SemaphoreReport {
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// File and line that made it.
+    pub site: String,
+    /// Permits there are.
+    pub permits: u64,
+    /// Permits that are out.
+    pub taken: u64,
+    /// How often one was taken.
+    pub acquisitions: u64,
+    /// How often a taker found none.
+    pub contended: u64,
+    /// The tasks that wait for a permit.
+    pub waiters: Vec<TaskId>,
+}
+
+/// One owner: a loop that alone has the state of a torrent, the budget, the store or the screen, and serves a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerReport {
+    /// The task that runs it.
+    pub task: TaskName,
+    /// Items that wait in its queue.
+    pub depth: u64,
+    /// Milliseconds that the oldest of them has waited at least.
+    pub oldest_ms: Option<u64>,
+    /// Turns it has made.
+    pub turns: u64,
+    /// Milliseconds since the turn that is running began; `None`: none is.
+    pub turn_ms: Option<u64>,
+    /// Microseconds of the longest turn.
+    pub longest_turn_us: u64,
+    /// What took longest in it.
+    pub longest_turn_input: Cow<'static, str>,
+    /// Microseconds that it has been late for its own deadlines at most.
+    pub latest_us: u64,
 }
 
 /// Who takes from a queue.
@@ -183,6 +257,10 @@ pub struct QueueReport {
     pub high_water: u64,
     /// Milliseconds that the watchdog has seen it full and not served; `None` where it has not.
     pub full_ms: Option<u64>,
+    /// Milliseconds that its oldest item has waited at least, to a look of the watchdog; `None`: it is empty.
+    pub oldest_ms: Option<u64>,
+    /// The task that takes from it, as it was last seen.
+    pub receiver: Option<TaskId>,
 }
 
 /// A task or thread, as a report about something else names it.
@@ -294,6 +372,10 @@ pub enum DumpKind {
     Locks,
     /// Queues.
     Queues,
+    /// Semaphores.
+    Semaphores,
+    /// Owners.
+    Owners,
     /// Who waits for whom.
     Waits,
 }
@@ -318,6 +400,10 @@ pub enum DumpRows {
     Locks(Vec<LockReport>),
     /// Oldest first.
     Queues(Vec<QueueReport>),
+    /// Oldest first.
+    Semaphores(Vec<SemaphoreReport>),
+    /// Oldest first.
+    Owners(Vec<OwnerReport>),
     /// Tasks that wait for others; those whom nobody waits for first.
     Waits(Vec<BlockedTask>),
 }

@@ -23,8 +23,9 @@ pub use command::{
 pub use event::{Event, EventKind, Severity};
 pub use glob::choose as choose_files;
 pub use inspection::{
-    BlockedTask, Dump, DumpKind, DumpRows, LockReport, QueueKind, QueueReport, Stuck, StuckThing, TaskId,
-    TaskKind, TaskName, TaskReport, TaskState, WaitKind, WaitReport,
+    BlockedTask, Dump, DumpKind, DumpRows, FrameReport, LockReport, LockWaiter, OwnerReport, QueueKind,
+    QueueReport, SemaphoreReport, Stuck, StuckThing, TaskId, TaskKind, TaskName, TaskReport, TaskState,
+    WaitKind, WaitReport,
 };
 pub use policy::{Assume, CheckPolicy, DownloadOrder, FirstLast, OrderChange, PieceSequence, StoreTrust};
 pub use runs::{Blocked, PieceLevel, PieceRun, PieceRuns};

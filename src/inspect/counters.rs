@@ -12,8 +12,7 @@ use parking_lot::Mutex;
 
 use super::mark::{Seen, millis_since, now_mark};
 use super::registry::{LOCKS, Label, QUEUES, SEMAPHORES, current_task};
-use super::report::SemaphoreReport;
-use crate::contract::{LockReport, QueueKind, QueueReport, TaskId};
+use crate::contract::{LockReport, LockWaiter, QueueKind, QueueReport, SemaphoreReport, TaskId};
 
 /// A task that waits for a lock.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +22,13 @@ pub(super) struct Waiter {
     pub(super) site: &'static Location<'static>,
     /// The mark since which it waits.
     pub(super) since: u64,
+}
+
+impl Waiter {
+    fn report(&self) -> LockWaiter {
+        let Self { task, site, since } = *self;
+        LockWaiter { task, site: format!("{}:{}", site.file(), site.line()), waited_ms: millis_since(since) }
+    }
 }
 
 /// Counters of a lock.
@@ -88,9 +94,12 @@ impl LockEntry {
             held: self.thread.load(Relaxed) != 0,
             holder: self.holder(),
             held_ms: self.seen.since(self.hold()).map(millis_since),
-            waiters: self.waiters().into_iter().map(|waiter| waiter.task).collect(),
+            holder_site: None,
+            waiters: self.waiters().iter().map(Waiter::report).collect(),
             acquisitions: self.acquisitions.load(Relaxed),
             contended: self.contended.load(Relaxed),
+            longest_hold_us: 0,
+            longest_wait_us: 0,
         }
     }
 }
@@ -206,6 +215,8 @@ impl QueueEntry {
             full: self.full.load(Relaxed),
             high_water: self.high_water.load(Relaxed),
             full_ms: self.seen.since(self.jam()).map(millis_since),
+            oldest_ms: None,
+            receiver: self.receiver(),
         }
     }
 }
@@ -251,6 +262,7 @@ impl SemaphoreEntry {
             taken: self.taken.load(Relaxed),
             acquisitions: self.acquisitions.load(Relaxed),
             contended: self.contended.load(Relaxed),
+            waiters: Vec::new(),
         }
     }
 }

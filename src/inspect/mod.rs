@@ -23,13 +23,13 @@ mod watchdog;
 mod work_queue;
 
 pub use crate::contract::{
-    LockReport, QueueKind, QueueReport, TaskId, TaskKind, TaskReport, TaskState, WaitKind,
+    LockReport, QueueKind, QueueReport, SemaphoreReport, TaskId, TaskKind, TaskReport, TaskState, WaitKind,
 };
 pub use channel::{Receiver, SendError, Sender, TryRecvError, TrySendError, channel};
 pub use lock::{Lock, LockGuard};
 pub use registry::{locks, queues, semaphores, subscribe_panics, tasks};
 pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
-pub use report::{SemaphoreReport, TaskPanic};
+pub use report::TaskPanic;
 pub use semaphore::{Permit, Semaphore};
 pub use task::{
     TaskEnded, TaskHandle, ThreadHandle, aside, give_way, spawn, spawn_blocking, spawn_for, spawn_thread,

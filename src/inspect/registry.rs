@@ -17,10 +17,11 @@ use parking_lot::Mutex;
 use super::channel::{Receiver, Sender, channel};
 use super::counters::{LockEntry, QueueEntry, SemaphoreEntry};
 use super::mark::{Seen, millis_since, now_mark};
-use super::report::{SemaphoreReport, TaskPanic};
+use super::report::TaskPanic;
 use super::waits::{Wait, Waits, watching};
 use crate::contract::{
-    LockReport, QueueReport, TaskId, TaskKind, TaskName, TaskReport, TaskState, WaitKind, WaitReport,
+    LockReport, QueueReport, SemaphoreReport, TaskId, TaskKind, TaskName, TaskReport, TaskState, WaitKind,
+    WaitReport,
 };
 use crate::limits::{
     ENDED_TASKS_KEPT, PANIC_QUEUE, PANIC_TEXT_BYTES_MAX, WAITS_PER_TASK, WATCHDOG_TASKS_PER_HOLD,
@@ -254,6 +255,9 @@ impl TaskEntry {
             longest_poll_us: self.longest_poll_us.load(Relaxed),
             wakes: self.wakes.load(Relaxed),
             torrent: self.torrent,
+            peer: None,
+            ready_us: 0,
+            frames: Vec::new(),
             poll_ms: (began != 0).then(|| millis_since(began)),
             state,
             waits: in_order(waits.iter().map(wait_report).collect()),

@@ -88,6 +88,8 @@ pub fn dump(kind: DumpKind) -> Dump {
         DumpKind::Tasks => DumpRows::Tasks(registry::tasks()),
         DumpKind::Locks => DumpRows::Locks(registry::locks()),
         DumpKind::Queues => DumpRows::Queues(registry::queues()),
+        DumpKind::Semaphores => DumpRows::Semaphores(registry::semaphores()),
+        DumpKind::Owners => DumpRows::Owners(Vec::new()),
         DumpKind::Waits => DumpRows::Waits(Graph::look().blocked()),
     };
     Dump { stuck: stuck(), rows }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::contract::{
-    BlockedTask, DumpRows, LockReport, QueueReport, TaskName, TaskReport, TaskState, Untrusted, WaitReport,
+    BlockedTask, DumpRows, LockReport, OwnerReport, QueueReport, SemaphoreReport, TaskName, TaskReport,
+    TaskState, Untrusted, WaitReport,
 };
 use crate::tui::{format, text};
 
@@ -58,6 +59,8 @@ pub fn groups(rows: &DumpRows) -> Vec<Group> {
         DumpRows::Tasks(rows) => grouped(rows.iter().map(|row| task(row, pattern))),
         DumpRows::Locks(rows) => grouped(rows.iter().map(|row| lock(row, pattern))),
         DumpRows::Queues(rows) => grouped(rows.iter().map(|row| queue(row, pattern))),
+        DumpRows::Semaphores(rows) => grouped(rows.iter().map(|row| semaphore(row, pattern))),
+        DumpRows::Owners(rows) => grouped(rows.iter().map(|row| owner(row, pattern))),
         DumpRows::Waits(rows) => grouped(rows.iter().map(|row| blocked(row, pattern))),
     }
 }
@@ -68,6 +71,8 @@ pub(super) fn member(rows: &DumpRows, at: usize) -> Option<Group> {
         DumpRows::Tasks(rows) => task(rows.get(at)?, str::to_owned),
         DumpRows::Locks(rows) => lock(rows.get(at)?, str::to_owned),
         DumpRows::Queues(rows) => queue(rows.get(at)?, str::to_owned),
+        DumpRows::Semaphores(rows) => semaphore(rows.get(at)?, str::to_owned),
+        DumpRows::Owners(rows) => owner(rows.get(at)?, str::to_owned),
         DumpRows::Waits(rows) => blocked(rows.get(at)?, str::to_owned),
     };
     let Row { kind, since_ms, numbers } = row;
@@ -78,7 +83,9 @@ pub(super) fn member(rows: &DumpRows, at: usize) -> Option<Group> {
 pub(super) fn identity(rows: &DumpRows, at: usize) -> Option<String> {
     Some(match rows {
         DumpRows::Tasks(rows) => rows.get(at)?.id.0.to_string(),
+        DumpRows::Owners(rows) => rows.get(at)?.task.id.0.to_string(),
         DumpRows::Waits(rows) => rows.get(at)?.task.id.0.to_string(),
+        DumpRows::Semaphores(rows) => format!("{} {}", rows.get(at)?.name, rows.get(at)?.site),
         DumpRows::Locks(rows) => format!("{} {}", rows.get(at)?.name, rows.get(at)?.site),
         DumpRows::Queues(rows) => format!("{} {}", rows.get(at)?.name, rows.get(at)?.site),
     })
@@ -96,6 +103,8 @@ pub fn title(rows: &DumpRows) -> String {
         }
         DumpRows::Locks(rows) => text::count(len32(rows), "lock"),
         DumpRows::Queues(rows) => text::count(len32(rows), "queue"),
+        DumpRows::Semaphores(rows) => text::count(len32(rows), "semaphore"),
+        DumpRows::Owners(rows) => text::count(len32(rows), "owner"),
         DumpRows::Waits(rows) => format!("{} behind others", text::count(len32(rows), "task")),
     }
 }
@@ -110,6 +119,8 @@ pub fn time_heading(rows: &DumpRows) -> &'static str {
         DumpRows::Tasks(_) | DumpRows::Waits(_) => "Since",
         DumpRows::Locks(_) => "Held",
         DumpRows::Queues(_) => "Full",
+        DumpRows::Semaphores(_) => "",
+        DumpRows::Owners(_) => "Oldest",
     }
 }
 
@@ -205,6 +216,37 @@ fn queue(row: &QueueReport, naming: Naming) -> Row {
     Row { kind: kind(place, state, naming(&row.name), &row.site), since_ms: row.full_ms, numbers }
 }
 
+fn semaphore(row: &SemaphoreReport, naming: Naming) -> Row {
+    let (place, state) = match row.taken {
+        0 => (Place::Last, "free"),
+        taken if taken >= row.permits => (Place::First, "all out"),
+        _ => (Place::Middle, "some out"),
+    };
+    let numbers = vec![
+        ("out", row.taken),
+        ("of", row.permits),
+        ("waiting", row.waiters.len() as u64),
+        ("taken", row.acquisitions),
+        ("refused", row.contended),
+    ];
+    Row { kind: kind(place, state, naming(&row.name), &row.site), since_ms: None, numbers }
+}
+
+fn owner(row: &OwnerReport, naming: Naming) -> Row {
+    let (place, state) = match (row.turn_ms, row.depth) {
+        (Some(_), _) => (Place::First, "turning"),
+        (None, 0) => (Place::Last, "idle"),
+        (None, _) => (Place::Middle, "behind"),
+    };
+    let numbers = vec![
+        ("waiting", row.depth),
+        ("turns", row.turns),
+        ("longest us", row.longest_turn_us),
+        ("latest us", row.latest_us),
+    ];
+    Row { kind: kind(place, state, naming(&row.task.name), &row.task.site), since_ms: row.oldest_ms, numbers }
+}
+
 fn blocked(row: &BlockedTask, naming: Naming) -> Row {
     let behind = row.behind.as_ref().map(|task| format!(", behind \"{}\"", naming(&task.name)));
     let waits = format!("{}{}", wait_words(&row.wait, naming), behind.unwrap_or_default());
@@ -289,6 +331,9 @@ mod tests {
             site: "src/a.rs:7".to_owned(),
             parent: None,
             torrent: None,
+            peer: None,
+            ready_us: 0,
+            frames: Vec::new(),
             age_ms,
             polls: 2,
             busy_us: 1500,

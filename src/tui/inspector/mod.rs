@@ -186,6 +186,8 @@ fn kind_of(rows: &DumpRows) -> DumpKind {
         DumpRows::Tasks(_) => DumpKind::Tasks,
         DumpRows::Locks(_) => DumpKind::Locks,
         DumpRows::Queues(_) => DumpKind::Queues,
+        DumpRows::Semaphores(_) => DumpKind::Semaphores,
+        DumpRows::Owners(_) => DumpKind::Owners,
         DumpRows::Waits(_) => DumpKind::Waits,
     }
 }
@@ -203,6 +205,9 @@ mod tests {
             site: "src/a.rs:1".to_owned(),
             parent: None,
             torrent: None,
+            peer: None,
+            ready_us: 0,
+            frames: Vec::new(),
             age_ms: 1000 * id,
             polls: 1,
             busy_us: 0,

@@ -15,6 +15,8 @@ pub const fn inspector_page(kind: DumpKind) -> &'static str {
         DumpKind::Tasks => "tasks",
         DumpKind::Locks => "locks",
         DumpKind::Queues => "queues",
+        DumpKind::Semaphores => "semaphores",
+        DumpKind::Owners => "owners",
         DumpKind::Waits => "waits",
     }
 }

@@ -1,8 +1,8 @@
 //! The inspector's screen.
 
 use unchoke::contract::{
-    Answer, BlockedTask, Command, Dump, DumpKind, DumpRows, LockReport, QueueKind, QueueReport, Stuck,
-    StuckThing, TaskId, TaskKind, TaskName, TaskReport, TaskState, WaitKind, WaitReport,
+    Answer, BlockedTask, Command, Dump, DumpKind, DumpRows, LockReport, LockWaiter, QueueKind, QueueReport,
+    Stuck, StuckThing, TaskId, TaskKind, TaskName, TaskReport, TaskState, WaitKind, WaitReport,
 };
 use unchoke::tui::{ColourDepth, Effect, Glyphs};
 
@@ -24,6 +24,9 @@ fn task(id: u64, name: &str, state: TaskState, waits: Vec<WaitReport>) -> TaskRe
         site: "src/session/net/peer.rs:80".to_owned(),
         parent: None,
         torrent: None,
+        peer: None,
+        frames: Vec::new(),
+        ready_us: 90,
         age_ms: 90_000,
         polls: 40 * id,
         busy_us: 1_500 * id,
@@ -96,9 +99,16 @@ fn locks_queues_and_waits_have_pages_of_their_own() {
         held: true,
         holder: Some(TaskId(20)),
         held_ms: Some(2_300),
-        waiters: vec![TaskId(7)],
+        holder_site: Some("src/session/handle.rs:77".to_owned()),
+        waiters: vec![LockWaiter {
+            task: TaskId(7),
+            site: "src/session/handle.rs:91".to_owned(),
+            waited_ms: 2_200,
+        }],
         acquisitions: 400,
         contended: 3,
+        longest_hold_us: 900,
+        longest_wait_us: 700,
     };
     let queue = QueueReport {
         name: "inputs of debian-12.iso".into(),
@@ -110,6 +120,8 @@ fn locks_queues_and_waits_have_pages_of_their_own() {
         full: 12,
         high_water: 256,
         full_ms: Some(5_100),
+        oldest_ms: Some(5_200),
+        receiver: Some(TaskId(20)),
     };
     let blocked = BlockedTask {
         task: name(9, "peer 10.0.0.9:51413 of debian-12.iso: read"),
