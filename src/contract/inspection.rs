@@ -318,6 +318,8 @@ pub enum StuckThing {
         lock: Cow<'static, str>,
         /// File and line that made the lock.
         site: String,
+        /// File and line that took it.
+        taken_at: Option<String>,
         /// Who holds it; `None`: a thread that was not started by `inspect`.
         holder: Option<TaskName>,
         /// Who waits for it.
@@ -339,6 +341,15 @@ pub enum StuckThing {
         /// Each waits for the next one, the last for the first.
         chain: Vec<BlockedTask>,
     },
+    /// An owner does not serve its queue, though it may take from others or wait for something else.
+    Late {
+        /// The task of the owner.
+        task: TaskName,
+        /// The queue's name.
+        queue: Cow<'static, str>,
+        /// Items in it.
+        items: u64,
+    },
     /// A queue is full, has turned a sender away, and nobody takes from it.
     Full {
         /// The queue's name.
@@ -354,7 +365,9 @@ impl Stuck {
     /// The torrent that is held up, where it is one.
     pub fn torrent(&self) -> Option<TorrentId> {
         match &self.what {
-            StuckThing::Poll { task, .. } | StuckThing::Forgotten { task, .. } => task.torrent,
+            StuckThing::Poll { task, .. }
+            | StuckThing::Forgotten { task, .. }
+            | StuckThing::Late { task, .. } => task.torrent,
             StuckThing::Hold { holder, .. } => holder.as_ref()?.torrent,
             StuckThing::Deadlock { chain } => chain.iter().find_map(|step| step.task.torrent),
             StuckThing::Full { .. } => None,

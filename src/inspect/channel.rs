@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use super::counters::QueueEntry;
-use super::registry::while_blocked;
+use super::task::while_blocked;
 use super::waits::{Said, Wait, noted};
 use crate::contract::{QueueKind, WaitKind};
 
@@ -183,6 +183,10 @@ impl<T> Receiver<T> {
         }
         self.entry.received(usize::from(matches!(polled, Poll::Ready(Some(_)))));
         polled
+    }
+
+    pub(super) const fn entry(&self) -> &Arc<QueueEntry> {
+        &self.entry
     }
 
     /// What waiting for a value is, in the task on this thread.

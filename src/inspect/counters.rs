@@ -4,15 +4,18 @@
 //! is, not all of them at one instant.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
-use super::mark::{Seen, millis_since, now_mark};
-use super::registry::{LOCKS, Label, QUEUES, SEMAPHORES, current_task};
+use super::mark::{Seen, millis_since, now_mark, now_nanos};
+use super::registry::{LOCKS, Label, QUEUES, SEMAPHORES};
+use super::waits::current_task;
 use crate::contract::{LockReport, LockWaiter, QueueKind, QueueReport, SemaphoreReport, TaskId};
+use crate::limits::{LOCKS_PER_SAMPLE, QUEUE_LOOKS_KEPT};
 
 /// A task that waits for a lock.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +30,12 @@ pub(super) struct Waiter {
 impl Waiter {
     fn report(&self) -> LockWaiter {
         let Self { task, site, since } = *self;
-        LockWaiter { task, site: format!("{}:{}", site.file(), site.line()), waited_ms: millis_since(since) }
+        LockWaiter { task, site: place(site), waited_ms: millis_since(since) }
     }
+}
+
+fn place(site: &Location<'_>) -> String {
+    format!("{}:{}", site.file(), site.line())
 }
 
 /// Counters of a lock.
@@ -42,6 +49,11 @@ pub(super) struct LockEntry {
     pub(super) task: AtomicU64,
     pub(super) acquisitions: AtomicU64,
     pub(super) contended: AtomicU64,
+    /// The line that took it last.
+    taken_at: Mutex<Option<&'static Location<'static>>>,
+    /// Nanoseconds.
+    longest_hold: AtomicU64,
+    longest_wait: AtomicU64,
     /// The tasks that wait for it.
     waiters: Mutex<Vec<Waiter>>,
     pub(super) seen: Seen,
@@ -56,6 +68,9 @@ impl LockEntry {
             task: AtomicU64::new(0),
             acquisitions: AtomicU64::new(0),
             contended: AtomicU64::new(0),
+            taken_at: Mutex::new(None),
+            longest_hold: AtomicU64::new(0),
+            longest_wait: AtomicU64::new(0),
             waiters: Mutex::new(Vec::new()),
             seen: Seen::default(),
         })
@@ -63,12 +78,45 @@ impl LockEntry {
 
     /// Runs what waits for the lock, the task counted among those who do.
     pub(super) fn waited_for<T>(&self, site: &'static Location<'static>, wait: impl FnOnce() -> T) -> T {
-        let Some(task) = current_task() else { return wait() };
-        let since = now_mark();
-        self.waiters.lock().push(Waiter { task, site, since });
+        let began = now_nanos();
+        let task = current_task();
+        if let Some(task) = task {
+            self.waiters.lock().push(Waiter { task, site, since: now_mark() });
+        }
         let result = wait();
-        self.waiters.lock().retain(|waiter| waiter.task != task);
+        if let Some(task) = task {
+            self.waiters.lock().retain(|waiter| waiter.task != task);
+        }
+        // The one who had it had it as long at least, or several did one after the other.
+        self.longest_wait.fetch_max(now_nanos() - began, Relaxed);
         result
+    }
+
+    /// It is taken here; gives when, where this holding is timed.
+    pub(super) fn taken(&self, thread: u64, site: &'static Location<'static>) -> Option<u64> {
+        let before = self.acquisitions.fetch_add(1, Relaxed);
+        *self.taken_at.lock() = Some(site);
+        self.thread.store(thread, Relaxed);
+        self.task.store(current_task().map_or(0, |task| task.0), Relaxed);
+        before.is_multiple_of(LOCKS_PER_SAMPLE).then(now_nanos)
+    }
+
+    /// It is about to be given back.
+    pub(super) fn given_back(&self, taken: Option<u64>) {
+        self.task.store(0, Relaxed);
+        self.thread.store(0, Relaxed);
+        if let Some(taken) = taken {
+            self.longest_hold.fetch_max(now_nanos() - taken, Relaxed);
+        }
+    }
+
+    /// Notes what the watchdog sees of it: so long has it been held at least.
+    pub(super) fn note(&self, now: u64) {
+        let hold = self.hold();
+        self.seen.note(hold, now);
+        if let Some(since) = self.seen.since(hold) {
+            self.longest_hold.fetch_max(now.saturating_sub(since) * 1000, Relaxed);
+        }
     }
 
     /// The tasks that wait for it, in the order in which they came.
@@ -87,19 +135,26 @@ impl LockEntry {
         (task != 0).then_some(TaskId(task))
     }
 
+    /// The line that took it, while it is held.
+    pub(super) fn taken_at(&self) -> Option<String> {
+        self.hold()?;
+        self.taken_at.lock().map(place)
+    }
+
     pub(super) fn report(&self) -> LockReport {
+        let held = self.thread.load(Relaxed) != 0;
         LockReport {
             name: self.label.name.clone(),
             site: self.label.site(),
-            held: self.thread.load(Relaxed) != 0,
+            held,
             holder: self.holder(),
             held_ms: self.seen.since(self.hold()).map(millis_since),
-            holder_site: None,
+            holder_site: self.taken_at(),
             waiters: self.waiters().iter().map(Waiter::report).collect(),
             acquisitions: self.acquisitions.load(Relaxed),
             contended: self.contended.load(Relaxed),
-            longest_hold_us: 0,
-            longest_wait_us: 0,
+            longest_hold_us: self.longest_hold.load(Relaxed) / 1000,
+            longest_wait_us: self.longest_wait.load(Relaxed) / 1000,
         }
     }
 }
@@ -128,6 +183,9 @@ pub(super) struct QueueEntry {
     /// The task that takes out, as it was last seen; 0: none of ours.
     receiver: AtomicU64,
     pub(super) seen: Seen,
+    /// How much had been put in at the last looks of the watchdog, and when those were. Nobody else touches it but who
+    /// reports.
+    looks: Mutex<VecDeque<(u64, u64)>>,
 }
 
 impl QueueEntry {
@@ -150,6 +208,7 @@ impl QueueEntry {
             abandoned: AtomicBool::new(false),
             receiver: AtomicU64::new(0),
             seen: Seen::default(),
+            looks: Mutex::new(VecDeque::new()),
         })
     }
 
@@ -197,6 +256,30 @@ impl QueueEntry {
         is_jammed.then_some(receives)
     }
 
+    /// Notes what the watchdog sees of it.
+    pub(super) fn note(&self, now: u64) {
+        self.seen.note(self.jam(), now);
+        let (sends, receives) = (self.sends.load(Relaxed), self.receives.load(Relaxed));
+        let mut looks = self.looks.lock();
+        // What was put in before them has been taken out, but for one look that says since when.
+        while looks.front().is_some_and(|(sends, _)| *sends <= receives) {
+            looks.pop_front();
+        }
+        if sends > receives && looks.back().is_none_or(|(before, _)| *before < sends) {
+            // Of many, the first is what counts.
+            if looks.len() >= QUEUE_LOOKS_KEPT {
+                looks.remove(1);
+            }
+            looks.push_back((sends, now));
+        }
+    }
+
+    /// The mark of the look by which its oldest item was in it; `None`: it is empty, or was at the last look.
+    pub(super) fn oldest_since(&self) -> Option<u64> {
+        let receives = self.receives.load(Relaxed);
+        self.looks.lock().iter().find(|(sends, _)| *sends > receives).map(|(_, at)| *at)
+    }
+
     /// Items in it.
     pub(super) fn depth(&self) -> u64 {
         self.sends.load(Relaxed).saturating_sub(self.receives.load(Relaxed))
@@ -215,7 +298,7 @@ impl QueueEntry {
             full: self.full.load(Relaxed),
             high_water: self.high_water.load(Relaxed),
             full_ms: self.seen.since(self.jam()).map(millis_since),
-            oldest_ms: None,
+            oldest_ms: self.oldest_since().map(millis_since),
             receiver: self.receiver(),
         }
     }
@@ -254,7 +337,7 @@ impl SemaphoreEntry {
         })
     }
 
-    pub(super) fn report(&self) -> SemaphoreReport {
+    pub(super) fn report(&self, waiters: Vec<TaskId>) -> SemaphoreReport {
         SemaphoreReport {
             name: self.label.name.clone(),
             site: self.label.site(),
@@ -262,7 +345,7 @@ impl SemaphoreEntry {
             taken: self.taken.load(Relaxed),
             acquisitions: self.acquisitions.load(Relaxed),
             contended: self.contended.load(Relaxed),
-            waiters: Vec::new(),
+            waiters,
         }
     }
 }

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::entry::TaskEntry;
 use super::mark::millis_since;
-use super::registry::{LOCKS, QUEUES, TaskEntry, task_name, tasks_where, wait_report};
+use super::registry::{LOCKS, QUEUES, task_name, tasks_where, wait_report};
 use super::waits::Wait;
 use crate::contract::{BlockedTask, TaskId, WaitKind};
 
@@ -139,9 +140,9 @@ impl Graph {
 /// Whom it takes to end a wait.
 fn behind(wait: &Wait) -> Option<TaskId> {
     match wait.kind {
-        WaitKind::QueueSend => QUEUES.get(wait.on)?.receiver(),
-        WaitKind::Child => Some(TaskId(wait.on)),
-        WaitKind::Lock => LOCKS.get(wait.on)?.holder(),
+        WaitKind::QueueSend => QUEUES.get(wait.id())?.receiver(),
+        WaitKind::Child => Some(TaskId(wait.id())),
+        WaitKind::Lock => LOCKS.get(wait.id())?.holder(),
         WaitKind::QueueReceive
         | WaitKind::Semaphore
         | WaitKind::Reply

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::counters::LockEntry;
-use super::registry::{current_task, current_thread};
+use super::registry::current_thread;
 
 /// A value that one holder at a time may touch. A panic of the holder frees it.
 #[derive(Debug)]
@@ -41,10 +41,8 @@ impl<T> Lock<T> {
             );
             self.entry.waited_for(site, || self.inner.lock())
         });
-        self.entry.acquisitions.fetch_add(1, Relaxed);
-        self.entry.thread.store(current_thread(), Relaxed);
-        self.entry.task.store(current_task().map_or(0, |task| task.0), Relaxed);
-        LockGuard { inner, entry: &self.entry, _stays_on_its_thread: PhantomData }
+        let taken = self.entry.taken(current_thread(), site);
+        LockGuard { inner, entry: &self.entry, taken, _stays_on_its_thread: PhantomData }
     }
 
     /// The value, where nobody else can have the lock.
@@ -53,11 +51,22 @@ impl<T> Lock<T> {
     }
 }
 
-/// Access to the value until it is dropped. Not `Send`: a task cannot hold it over a wait.
+/// Access to the value until it is dropped. Not `Send`: a task that held it over a wait could not be spawned.
+///
+/// ```compile_fail,E0277
+/// let lock = std::sync::Arc::new(unchoke::inspect::Lock::new("held over a wait", ()));
+/// unchoke::inspect::spawn("holds it", async move {
+///     let held = lock.lock();
+///     unchoke::inspect::sleep(std::time::Duration::from_secs(1)).await;
+///     drop(held);
+/// });
+/// ```
 #[derive(Debug)]
 pub struct LockGuard<'a, T> {
     inner: parking_lot::MutexGuard<'a, T>,
     entry: &'a LockEntry,
+    /// When it was taken, where that is timed.
+    taken: Option<u64>,
     _stays_on_its_thread: PhantomData<*const ()>,
 }
 
@@ -78,8 +87,7 @@ impl<T> DerefMut for LockGuard<'_, T> {
 impl<T> Drop for LockGuard<'_, T> {
     fn drop(&mut self) {
         // Runs before the inner guard goes, so the next holder's mark is not wiped.
-        self.entry.task.store(0, Relaxed);
-        self.entry.thread.store(0, Relaxed);
+        self.entry.given_back(self.taken);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Moments that fit into an atomic, and what the watchdog remembers of its looks.
 //!
 //! A mark is microseconds of the system's coarse monotonic clock, never 0, so that 0 can say "nothing". That clock moves
-//! once in some milliseconds and costs a third of the exact one: it is read twice in each poll of each task, and what is
-//! told of takes a second and more. Sums of its differences come out right all the same.
+//! once in some milliseconds and costs a third of the exact one. Even that is too much for each poll of each task: there
+//! the mark of the watchdog's last look is taken, [`tick`].
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
+
+use crate::limits::{POLLS_PER_SAMPLE, POLLS_TIMED_FIRST, TIMING_KEPT};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -16,6 +18,68 @@ pub(super) fn now_mark() -> u64 {
     let nanos = u64::try_from(now.tv_nsec).unwrap_or_default();
     (seconds * 1_000_000 + nanos / 1000).max(1)
 }
+
+/// The mark of the last look of a watchdog, which costs a load; where none works, of now.
+pub(super) fn tick() -> u64 {
+    match TICK.load(Relaxed) {
+        0 => now_mark(),
+        mark => mark,
+    }
+}
+
+/// Nanoseconds of the exact clock, never 0.
+pub(super) fn now_nanos() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    (seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()).max(1)
+}
+
+/// How many polls the next one of a task stands for, if it is to be timed: the first ones are timed, then one in some,
+/// and all of them while somebody looks.
+pub(super) fn sample_of(polls: u64) -> Option<u64> {
+    if polls < POLLS_TIMED_FIRST || TIMING.load(Relaxed) {
+        Some(1)
+    } else {
+        polls.is_multiple_of(POLLS_PER_SAMPLE).then_some(POLLS_PER_SAMPLE)
+    }
+}
+
+/// Somebody looks: for a while every poll is timed.
+pub(super) fn time_all() {
+    TIMED_UNTIL.store(now_mark() + micros(TIMING_KEPT), Relaxed);
+    TIMING.store(true, Relaxed);
+}
+
+/// What a watchdog keeps going while it works.
+#[derive(Debug)]
+pub(super) struct Ticker(());
+
+impl Ticker {
+    pub(super) fn new() -> Self {
+        TICKERS.fetch_add(1, Relaxed);
+        Self(())
+    }
+
+    pub(super) fn tick(&self, now: u64) {
+        TICK.store(now, Relaxed);
+        if TIMING.load(Relaxed) && now > TIMED_UNTIL.load(Relaxed) {
+            TIMING.store(false, Relaxed);
+        }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        if TICKERS.fetch_sub(1, Relaxed) == 1 {
+            TICK.store(0, Relaxed);
+        }
+    }
+}
+
+static TICK: AtomicU64 = AtomicU64::new(0);
+static TICKERS: AtomicUsize = AtomicUsize::new(0);
+static TIMING: AtomicBool = AtomicBool::new(false);
+static TIMED_UNTIL: AtomicU64 = AtomicU64::new(0);
 
 /// Milliseconds since a mark.
 pub(super) fn millis_since(earlier: u64) -> u64 {

@@ -8,9 +8,12 @@
 
 mod channel;
 mod counters;
+mod entry;
+mod frame;
 mod graph;
 mod lock;
 mod mark;
+mod owner;
 mod registry;
 mod reply;
 mod report;
@@ -26,8 +29,11 @@ pub use crate::contract::{
     LockReport, QueueKind, QueueReport, SemaphoreReport, TaskId, TaskKind, TaskReport, TaskState, WaitKind,
 };
 pub use channel::{Receiver, SendError, Sender, TryRecvError, TrySendError, channel};
+pub use entry::Subject;
+pub use frame::frame;
 pub use lock::{Lock, LockGuard};
-pub use registry::{locks, queues, semaphores, subscribe_panics, tasks};
+pub use owner::Owner;
+pub use registry::{locks, owners, queues, semaphores, subscribe_panics, tasks};
 pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
 pub use report::TaskPanic;
 pub use semaphore::{Permit, Semaphore};

@@ -1,16 +1,17 @@
 //! Tasks and threads with a name, whose panics are values.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::registry::{TaskEntry, panic_text};
+use super::entry::{Subject, TaskEntry};
+use super::registry::panic_text;
 use super::waits::{Said, Wait};
 use crate::contract::{TaskId, TaskKind, TaskState, WaitKind};
-use crate::units::TorrentId;
 
 /// Why a task gave no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,13 +80,13 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    start(TaskEntry::register(name.into(), Location::caller(), TaskKind::Task, None), future)
+    start(TaskEntry::register(name.into(), Location::caller(), TaskKind::Task, Subject::default()), future)
 }
 
-/// As [`spawn`], for a task that works for this torrent, as will those that it starts.
+/// As [`spawn`], for a task that works for this torrent, as will those that it starts, or for this peer of the torrent.
 #[track_caller]
 pub fn spawn_for<F>(
-    torrent: TorrentId,
+    subject: impl Into<Subject>,
     name: impl Into<Cow<'static, str>>,
     future: F,
 ) -> TaskHandle<F::Output>
@@ -93,7 +94,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    start(TaskEntry::register(name.into(), Location::caller(), TaskKind::Task, Some(torrent)), future)
+    start(TaskEntry::register(name.into(), Location::caller(), TaskKind::Task, subject.into()), future)
 }
 
 fn start<F>(entry: Arc<TaskEntry>, future: F) -> TaskHandle<F::Output>
@@ -112,7 +113,7 @@ pub fn spawn_blocking<T: Send + 'static>(
     name: impl Into<Cow<'static, str>>,
     closure: impl FnOnce() -> T + Send + 'static,
 ) -> TaskHandle<T> {
-    let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Blocking, None);
+    let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Blocking, Subject::default());
     let (id, site) = (entry.id, entry.site());
     let guard = EndGuard { entry, armed: true };
     TaskHandle {
@@ -167,7 +168,7 @@ pub fn spawn_thread<T: Send + 'static>(
 ) -> std::io::Result<ThreadHandle<T>> {
     let name = name.into();
     let system_name = name.replace('\0', "");
-    let entry = TaskEntry::register(name, Location::caller(), TaskKind::Thread, None);
+    let entry = TaskEntry::register(name, Location::caller(), TaskKind::Thread, Subject::default());
     let id = entry.id;
     let guard = EndGuard { entry, armed: true };
     let join = std::thread::Builder::new().name(system_name).spawn(move || run_closure(guard, closure))?;
@@ -175,8 +176,23 @@ pub fn spawn_thread<T: Send + 'static>(
 }
 
 fn run_closure<T>(mut guard: EndGuard, closure: impl FnOnce() -> T) -> Result<T, TaskEnded> {
+    THREAD.set(Some(Arc::clone(&guard.entry)));
     let result = guard.entry.run(|| catch_unwind(AssertUnwindSafe(closure)));
+    THREAD.set(None);
     guard.finish(result)
+}
+
+thread_local! {
+    /// The thread or closure that runs here.
+    static THREAD: RefCell<Option<Arc<TaskEntry>>> = const { RefCell::new(None) };
+}
+
+/// Runs what blocks this thread; whoever was started here is said to wait meanwhile.
+pub(super) fn while_blocked<T>(wait: Wait, block: impl FnOnce() -> T) -> T {
+    match THREAD.with_borrow(Clone::clone) {
+        Some(thread) => thread.blocked(wait, block),
+        None => block(),
+    }
 }
 
 /// Records the end of a task, also where its future is dropped before it ended.
@@ -224,12 +240,12 @@ impl<F: Future> Future for Tracked<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let (future, entry) = (&mut this.future, &this.entry.entry);
-        let wakers = this.wakers.take().filter(|(theirs, _)| theirs.will_wake(context.waker()));
-        let (_, ours) = this.wakers.insert(wakers.unwrap_or_else(|| {
+        if this.wakers.as_ref().is_none_or(|(theirs, _)| !theirs.will_wake(context.waker())) {
             let theirs = context.waker().clone();
             let ours = CountingWaker { entry: Arc::clone(entry), waker: theirs.clone() };
-            (theirs, Waker::from(Arc::new(ours)))
-        }));
+            this.wakers = Some((theirs, Waker::from(Arc::new(ours))));
+        }
+        let (_, ours) = this.wakers.as_ref().expect("it was made just now");
         let mut context = Context::from_waker(ours);
         // A future that panicked is never polled again, so what it left half-done is seen by nobody.
         let polled =

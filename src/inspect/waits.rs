@@ -2,7 +2,7 @@
 //!
 //! A future that is pending says so on its thread; when the poll ends, what was said becomes what the task waits for. A
 //! task that waits for several things at once (a `select!`) has them all, up to a bound. Nothing is noted by a poll that
-//! ends with a value, and no clock is read.
+//! ends with a value, nothing is kept where a task waits for the same again, and no clock is read.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -11,19 +11,28 @@ use std::panic::Location;
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::contract::WaitKind;
+use super::frame::Frame;
+use crate::contract::{TaskId, WaitKind};
 use crate::limits::WAITS_PER_TASK;
 
 /// One thing that is waited for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait {
     pub(super) kind: WaitKind,
-    /// The lock, queue, semaphore or task; 0: none of those.
-    pub(super) on: u64,
-    /// Its name, where it is none of those and has one.
-    pub(super) name: Option<&'static str>,
+    pub(super) on: On,
     /// The line that waits; of a reply or a child the one that made it.
     pub(super) site: &'static Location<'static>,
+    /// The named part of the task that waits.
+    pub(super) frame: Option<&'static Frame>,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum On {
+    /// A lock, queue, semaphore or task; 0: none of those.
+    Id(u64),
+    /// Something that has a name only.
+    Named(&'static str),
 }
 
 /// All that is waited for at once, as far as it is kept.
@@ -31,14 +40,35 @@ pub(super) type Waits = [Option<Wait>; WAITS_PER_TASK];
 
 impl Wait {
     pub(super) const fn new(kind: WaitKind, on: u64, site: &'static Location<'static>) -> Self {
-        Self { kind, on, name: None, site }
+        Self { kind, on: On::Id(on), site, frame: None }
+    }
+
+    /// The number of what is waited for, 0 where it has none.
+    pub(super) const fn id(&self) -> u64 {
+        match self.on {
+            On::Id(id) => id,
+            On::Named(_) => 0,
+        }
+    }
+
+    fn stands_for(&self) -> u64 {
+        let frame = self.frame.map_or(0, |frame| std::ptr::from_ref(frame).addr());
+        let on = match self.on {
+            On::Id(id) => id,
+            On::Named(name) => name.as_ptr().addr() as u64,
+        };
+        // Odd factors spread what differs in a few bits; the site of a wait tells its kind too.
+        let site = std::ptr::from_ref(self.site).addr() as u64;
+        let mixed =
+            site.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) ^ on.wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+        (mixed ^ (frame as u64).rotate_left(17)).wrapping_mul(0x1656_67B1_9E37_79F9) | 1
     }
 
     /// The same with a name, where that can be kept for nothing.
     #[allow(clippy::ptr_arg, reason = "whether the name lives for ever is what the two kinds tell apart")]
     pub(super) fn named(self, name: &Cow<'static, str>) -> Self {
         match name {
-            Cow::Borrowed(name) => Self { name: Some(name), ..self },
+            Cow::Borrowed(name) => Self { on: On::Named(name), ..self },
             Cow::Owned(_) => self,
         }
     }
@@ -85,7 +115,7 @@ pub(super) struct Said(u8);
 impl Said {
     /// The task that is polled on this thread waits for something; said again in the same poll it is one wait still.
     pub(super) fn say(&self, wait: Wait) {
-        NOTED.with(|noted| noted.say(self.address(), wait));
+        RUNNING.with(|running| running.say(self.address(), wait));
     }
 
     fn address(&self) -> usize {
@@ -97,45 +127,100 @@ impl Drop for Said {
     fn drop(&mut self) {
         let by = self.address();
         // Nothing is kept any more where the thread ends.
-        let _ = NOTED.try_with(|noted| noted.take_back(by));
+        let _ = RUNNING.try_with(|running| running.take_back(by));
     }
 }
 
-/// Polls a task; gives what it waits for where it is not ready.
-pub(super) fn watching<T>(poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, Option<Waits>) {
-    NOTED.with(|noted| {
-        // One task may poll another in place.
-        let outer = noted.count.get();
-        let before = (outer > 0).then(|| noted.waits.each_ref().map(Cell::get));
-        noted.count.set(0);
-        let polled = poll();
-        let waits = polled.is_pending().then(|| {
-            let count = noted.count.get();
-            std::array::from_fn(
-                |at| if at < count { noted.waits[at].get().map(|(_, wait)| wait) } else { None },
-            )
+/// Polls a task. Where it waits, `keep` is given what for, if that is not what `before` stands for; the result is what
+/// stands for it then, 0 for nothing.
+pub(super) fn watching<T>(
+    task: u64,
+    before: u64,
+    poll: impl FnOnce() -> Poll<T>,
+    keep: impl FnOnce(Waits),
+) -> (Poll<T>, u64) {
+    RUNNING.with(|running| {
+        let polled = running.as_task(task, || {
+            let polled = poll();
+            let stands_for = if polled.is_pending() { running.stands_for() } else { 0 };
+            if stands_for != before {
+                keep(running.waits());
+            }
+            (polled, stands_for)
         });
-        noted.count.set(outer);
-        for (slot, wait) in noted.waits.iter().zip(before.into_iter().flatten()) {
-            slot.set(wait);
-        }
-        (polled, waits)
+        polled
     })
 }
 
-/// What was said on this thread during the poll that is running.
-struct Noted {
+/// Runs a closure that is a task of its own.
+pub(super) fn as_task<T>(task: u64, closure: impl FnOnce() -> T) -> T {
+    RUNNING.with(|running| running.as_task(task, closure))
+}
+
+/// Polls a named part of a task; `place` says where in the tree of frames it is, from where the part around it is.
+pub(super) fn in_frame<T>(
+    place: impl FnOnce(Option<&'static Frame>) -> &'static Frame,
+    poll: impl FnOnce() -> Poll<T>,
+) -> Poll<T> {
+    RUNNING.with(|running| {
+        let outer = running.frame.get();
+        running.frame.set(Some(place(outer)));
+        let polled = poll();
+        running.frame.set(outer);
+        polled
+    })
+}
+
+/// The task that runs on this thread.
+pub(super) fn current_task() -> Option<TaskId> {
+    let task = RUNNING.try_with(|running| running.task.get()).unwrap_or(0);
+    (task != 0).then_some(TaskId(task))
+}
+
+/// What runs on this thread, and what was said during the poll that is running.
+struct Running {
+    /// 0: no task.
+    task: Cell<u64>,
+    frame: Cell<Option<&'static Frame>>,
     count: Cell<usize>,
     /// With the address of who said it.
     waits: [Cell<Option<(usize, Wait)>>; WAITS_PER_TASK],
 }
 
-impl Noted {
+impl Running {
+    /// Runs as a task. One task may be polled in the middle of another's poll.
+    fn as_task<T>(&self, task: u64, run: impl FnOnce() -> T) -> T {
+        let (outer, frame, count) =
+            (self.task.replace(task), self.frame.replace(None), self.count.replace(0));
+        let said = (count > 0).then(|| self.waits.each_ref().map(Cell::get));
+        let result = run();
+        self.task.set(outer);
+        self.frame.set(frame);
+        self.count.set(count);
+        for (slot, wait) in self.waits.iter().zip(said.into_iter().flatten()) {
+            slot.set(wait);
+        }
+        result
+    }
+
+    /// What was said.
+    fn waits(&self) -> Waits {
+        let count = self.count.get();
+        std::array::from_fn(|at| if at < count { self.waits[at].get().map(|(_, wait)| wait) } else { None })
+    }
+
+    /// A number that is another one for other waits: in whatever order they were said, as a `select!` asks in any.
+    fn stands_for(&self) -> u64 {
+        let count = self.count.get();
+        let said = self.waits[..count].iter().filter_map(Cell::get);
+        said.fold(0, |sum: u64, (_, wait)| sum.wrapping_add(wait.stands_for()))
+    }
+
     /// Who is polled twice says it once.
     fn say(&self, by: usize, wait: Wait) {
         let at = self.place_of(by).unwrap_or(self.count.get());
         if let Some(slot) = self.waits.get(at) {
-            slot.set(Some((by, wait)));
+            slot.set(Some((by, Wait { frame: self.frame.get(), ..wait })));
             self.count.set(self.count.get().max(at + 1));
         }
     }
@@ -154,7 +239,14 @@ impl Noted {
 }
 
 thread_local! {
-    static NOTED: Noted = const { Noted { count: Cell::new(0), waits: [const { Cell::new(None) }; WAITS_PER_TASK] } };
+    static RUNNING: Running = const {
+        Running {
+            task: Cell::new(0),
+            frame: Cell::new(None),
+            count: Cell::new(0),
+            waits: [const { Cell::new(None) }; WAITS_PER_TASK],
+        }
+    };
 }
 
 #[cfg(test)]

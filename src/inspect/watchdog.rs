@@ -20,12 +20,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::counters::LockEntry;
 use super::graph::Graph;
-use super::mark::{micros, now_mark};
-use super::registry::{self, LOCKS, QUEUES, task_name, tasks_where};
+use super::mark::{Ticker, micros, now_mark, time_all};
+use super::registry::{self, LOCKS, OWNERS, QUEUES, no_task, task_name, tasks_where};
 use super::task::spawn_thread;
 use crate::contract::{Dump, DumpKind, DumpRows, Stuck, StuckThing, TaskId};
 use crate::limits::{
-    WATCHDOG_FULL_MAX, WATCHDOG_HOLD_MAX, WATCHDOG_LOOKS_PER_BOUND, WATCHDOG_POLL_MAX, WATCHDOG_TOLD_MAX,
+    WATCHDOG_FULL_MAX, WATCHDOG_HOLD_MAX, WATCHDOG_LATE_MAX, WATCHDOG_LOOKS_PER_BOUND, WATCHDOG_POLL_MAX,
+    WATCHDOG_TOLD_MAX,
 };
 
 /// How long each thing may last.
@@ -37,11 +38,18 @@ pub struct Bounds {
     pub hold: Duration,
     /// A queue turning senders away while nobody takes from it.
     pub full: Duration,
+    /// An owner leaving what is in its queue.
+    pub late: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { poll: WATCHDOG_POLL_MAX, hold: WATCHDOG_HOLD_MAX, full: WATCHDOG_FULL_MAX }
+        Self {
+            poll: WATCHDOG_POLL_MAX,
+            hold: WATCHDOG_HOLD_MAX,
+            full: WATCHDOG_FULL_MAX,
+            late: WATCHDOG_LATE_MAX,
+        }
     }
 }
 
@@ -66,11 +74,13 @@ pub struct Watchdog {
 pub fn watch_over(bounds: Bounds, tell: impl FnMut(Told) + Send + 'static) -> io::Result<Watchdog> {
     let (alive, gone) = channel();
     let interval = bounds.poll.min(bounds.hold).min(bounds.full) / WATCHDOG_LOOKS_PER_BOUND;
-    let (looked_at, told) = (now_mark(), BTreeMap::new());
+    let (looked_at, told, ticker) = (now_mark(), BTreeMap::new(), Ticker::new());
     let mut watch = Watch { bounds, interval, runs_since: &RUNS_SINCE, tell, told, looked_at };
     spawn_thread("watchdog", move || {
         while gone.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            watch.look(now_mark());
+            let now = now_mark();
+            ticker.tick(now);
+            watch.look(now);
         }
     })?;
     Ok(Watchdog { _alive: alive })
@@ -84,12 +94,13 @@ pub fn stuck() -> Vec<Stuck> {
 
 /// A look at the program from within. It waits for no task and no lock of the program, so a free thread is all it needs.
 pub fn dump(kind: DumpKind) -> Dump {
+    time_all();
     let rows = match kind {
         DumpKind::Tasks => DumpRows::Tasks(registry::tasks()),
         DumpKind::Locks => DumpRows::Locks(registry::locks()),
         DumpKind::Queues => DumpRows::Queues(registry::queues()),
         DumpKind::Semaphores => DumpRows::Semaphores(registry::semaphores()),
-        DumpKind::Owners => DumpRows::Owners(Vec::new()),
+        DumpKind::Owners => DumpRows::Owners(registry::owners()),
         DumpKind::Waits => DumpRows::Waits(Graph::look().blocked()),
     };
     Dump { stuck: stuck(), rows }
@@ -98,7 +109,7 @@ pub fn dump(kind: DumpKind) -> Dump {
 /// One thing over its bound, once: the next poll of the same task is another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    /// A task and the mark its poll began at.
+    /// A task, and which of its polls.
     Poll(TaskId, u64),
     /// A lock, and which of its takings.
     Hold(u64, u64),
@@ -106,6 +117,8 @@ enum Key {
     Full(u64, u64),
     /// A task that was not woken, and how often it had been polled.
     Forgotten(TaskId, u64),
+    /// An owner, and the mark since which the oldest item of its queue waits.
+    Late(TaskId, u64),
     /// The first task of a circle, and the mark since which all of it waits.
     Circle(TaskId, u64),
 }
@@ -146,15 +159,9 @@ impl<T: FnMut(Told)> Watch<T> {
 }
 
 fn note_what_stands_still(now: u64) {
-    for lock in LOCKS.alive() {
-        lock.seen.note(lock.hold(), now);
-    }
-    for queue in QUEUES.alive() {
-        queue.seen.note(queue.jam(), now);
-    }
-    for task in tasks_where(|_| true) {
-        task.seen.note(task.forgotten().map(|(polls, _)| polls), now);
-    }
+    LOCKS.alive().iter().for_each(|lock| lock.note(now));
+    QUEUES.alive().iter().for_each(|queue| queue.note(now));
+    tasks_where(|_| true).iter().for_each(|task| task.note(now));
 }
 
 /// All that is over its bound, and all of `told` that lasts still: time that nobody had counts for none of them, but does
@@ -169,13 +176,10 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
         let lasted_ms = now.saturating_sub(since) / 1000;
         found.insert(key, Stuck { what, since_unix_ms: unix_ms().saturating_sub(lasted_ms), lasted_ms });
     };
-    let held_up = tasks_where(|task| {
-        task.polled_since().is_some_and(|since| is_over(&Key::Poll(task.id, since), since, bounds.poll))
-    });
-    for task in held_up {
+    for task in tasks_where(|task| task.polled_since().is_some()) {
         // It may have come back meanwhile.
-        let Some(since) = task.polled_since() else { continue };
-        let key = Key::Poll(task.id, since);
+        let Some((poll, since)) = task.polled_since() else { continue };
+        let key = Key::Poll(task.id, poll);
         if is_over(&key, since, bounds.poll) {
             let waits_for =
                 locks.iter().find(|lock| lock.waiters().iter().any(|waiter| waiter.task == task.id));
@@ -206,13 +210,21 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
             add(key, since, StuckThing::Full { queue: name, site, capacity: queue.capacity });
         }
     }
-    for task in tasks_where(|_| true) {
-        let Some((polls, queue)) = task.forgotten() else { continue };
-        let Some(since) = task.seen.since(Some(polls)) else { continue };
-        let key = Key::Forgotten(task.id, polls);
+    for task in tasks_where(|task| task.forgotten_since().is_some()) {
+        let (Some((poll, since)), Some(queue)) = (task.forgotten_since(), task.forgotten()) else { continue };
+        let key = Key::Forgotten(task.id, poll);
         if is_over(&key, since, bounds.hold) {
             let (name, site, items) = (queue.label.name.clone(), queue.label.site(), queue.depth());
             add(key, since, StuckThing::Forgotten { task: task.named(), queue: name, site, items });
+        }
+    }
+    for owner in OWNERS.alive() {
+        let Some(since) = owner.queue.oldest_since() else { continue };
+        let key = Key::Late(owner.task, since);
+        if is_over(&key, since, bounds.late) {
+            let task = task_name(owner.task).unwrap_or_else(|| no_task(owner.task));
+            let (queue, items) = (owner.queue.label.name.clone(), owner.queue.depth());
+            add(key, since, StuckThing::Late { task, queue, items });
         }
     }
     let graph = Graph::look();
@@ -229,6 +241,7 @@ fn hold(lock: &Arc<LockEntry>) -> StuckThing {
     StuckThing::Hold {
         lock: lock.label.name.clone(),
         site: lock.label.site(),
+        taken_at: lock.taken_at(),
         holder: lock.holder().and_then(task_name),
         waiters: lock.waiters().into_iter().filter_map(|waiter| task_name(waiter.task)).collect(),
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex};
 
 use super::counters::QueueEntry;
-use super::registry::while_blocked;
+use super::task::while_blocked;
 use super::waits::Wait;
 use crate::contract::{QueueKind, WaitKind};
 

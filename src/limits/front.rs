@@ -31,6 +31,31 @@ pub const WATCHDOG_TOLD_MAX: usize = 16;
 /// Things kept of what one task waits for at once: as many as the largest `select!` of the program has.
 pub const WAITS_PER_TASK: usize = 4;
 
+/// Polls of a task that are timed before only some are: a task that ends soon is known as well as any.
+pub const POLLS_TIMED_FIRST: u64 = 16;
+
+/// Polls of which one is timed while nobody looks: two looks at the exact clock cost more than all else that a poll pays.
+pub const POLLS_PER_SAMPLE: u64 = 64;
+
+/// How long every poll is timed after somebody looked: screens look once a second.
+pub const TIMING_KEPT: Duration = Duration::from_secs(5);
+
+/// Named frames one within the other that are kept; what is deeper is told as the last of them.
+pub const FRAMES_DEEP_MAX: usize = 16;
+
+/// Places in the tree of named frames: one for each way through the code that was ever gone, which is some dozens. They are
+/// kept for ever.
+pub const FRAMES_MAX: usize = 4096;
+
+/// Looks of the watchdog of which a queue remembers how much had been put in: the age of its oldest item is told from them.
+pub const QUEUE_LOOKS_KEPT: usize = 64;
+
+/// Times that a lock is taken of which one is timed; what anybody waits for is timed always.
+pub const LOCKS_PER_SAMPLE: u64 = 16;
+
+/// Longest time that an owner leaves what is in its queue: it serves it in turns of milliseconds.
+pub const WATCHDOG_LATE_MAX: Duration = Duration::from_secs(2);
+
 /// Tasks looked at under one hold of the registry's lock, so that whoever starts or ends one waits for microseconds.
 pub const WATCHDOG_TASKS_PER_HOLD: usize = 256;
 /// Pieces that the debug switch's comparison looks at in one step: a fraction of its budget.

@@ -9,7 +9,7 @@ use crate::contract::TaskName;
 use crate::units::TorrentId;
 
 const BOUND: Duration = Duration::from_millis(150);
-const BOUNDS: Bounds = Bounds { poll: BOUND, hold: BOUND, full: BOUND };
+const BOUNDS: Bounds = Bounds { poll: BOUND, hold: BOUND, full: BOUND, late: BOUND };
 /// The coarse clock may be behind by so much.
 const GRAIN: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -148,9 +148,12 @@ fn a_lock_is_named_with_who_holds_it_and_who_waits_for_it() {
     let (mut hold, mut waits) = (None, None);
     while hold.is_none() || waits.is_none() {
         match heard.wait(Some) {
-            Told::Began(Stuck { what: StuckThing::Hold { lock, site, holder, waiters }, .. })
-                if lock == "watched lock" =>
-            {
+            Told::Began(Stuck {
+                what: StuckThing::Hold { lock, site, taken_at, holder, waiters }, ..
+            }) if lock == "watched lock" => {
+                assert!(taken_at.is_some_and(
+                    |taken| taken.starts_with("src/inspect/watchdog/tests.rs:") && taken != site
+                ));
                 hold = Some((holder, waiters, site));
             }
             Told::Began(Stuck { what: StuckThing::Poll { task, waits_for }, .. })

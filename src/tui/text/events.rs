@@ -110,14 +110,17 @@ pub fn stuck(stuck: &Stuck, show: impl Fn(Outside<'_>) -> String) -> String {
                 of_torrent(task)
             )
         }
-        StuckThing::Hold { lock: _, site, holder, waiters } => {
+        StuckThing::Hold { lock: _, site, taken_at, holder, waiters } => {
             let holder = holder.as_ref().map_or("a thread of nobody's".to_owned(), |task| {
                 format!("{}, made at {}{}", named(task, &show), task.site, of_torrent(task))
             });
             let waiters: Vec<_> = waiters.iter().map(|task| named(task, &show)).collect();
             let waiters =
                 if waiters.is_empty() { String::new() } else { format!("; waiting: {}", waiters.join(", ")) };
-            format!("{subject} has been held for {since}, by {holder}{waiters}; lock made at {site}")
+            let taken_at = taken_at.as_ref().map(|site| format!(", taken at {site}")).unwrap_or_default();
+            format!(
+                "{subject} has been held for {since}, by {holder}{taken_at}{waiters}; lock made at {site}"
+            )
         }
         StuckThing::Forgotten { task, queue, site, items } => {
             let queue = show(Outside::Named(&Untrusted::new(&**queue)));
@@ -125,6 +128,11 @@ pub fn stuck(stuck: &Stuck, show: impl Fn(Outside<'_>) -> String) -> String {
             format!(
                 "{subject} has not been woken for {since}{of}: queue \"{queue}\", made at {site}, has {items} for it"
             )
+        }
+        StuckThing::Late { task, queue, items } => {
+            let queue = show(Outside::Named(&Untrusted::new(&**queue)));
+            let of = of_torrent(task);
+            format!("{subject} has not served queue \"{queue}\" for {since}{of}: {items} wait in it")
         }
         StuckThing::Deadlock { chain } => {
             let steps: Vec<_> = chain.iter().map(|step| waiting(step, &show)).collect();
@@ -139,7 +147,9 @@ pub fn stuck(stuck: &Stuck, show: impl Fn(Outside<'_>) -> String) -> String {
 fn subject(what: &StuckThing, show: &impl Fn(Outside<'_>) -> String) -> String {
     let quoted = |name: &str| show(Outside::Named(&Untrusted::new(name)));
     match what {
-        StuckThing::Poll { task, .. } | StuckThing::Forgotten { task, .. } => named(task, show),
+        StuckThing::Poll { task, .. }
+        | StuckThing::Forgotten { task, .. }
+        | StuckThing::Late { task, .. } => named(task, show),
         StuckThing::Hold { lock, .. } => format!("lock \"{}\"", quoted(lock)),
         StuckThing::Full { queue, .. } => format!("queue \"{}\"", quoted(queue)),
         StuckThing::Deadlock { chain } => {

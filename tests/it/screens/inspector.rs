@@ -65,6 +65,7 @@ fn stuck() -> Vec<Stuck> {
     let what = StuckThing::Hold {
         lock: "list of torrents".into(),
         site: "src/session/handle.rs:40".to_owned(),
+        taken_at: Some("src/session/handle.rs:77".to_owned()),
         holder: Some(name(20, "owner of debian-12.iso")),
         waiters: vec![name(7, "control")],
     };
