@@ -8,14 +8,13 @@ use std::net::SocketAddr;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
 
 use parking_lot::Mutex;
 
 use super::counters::QueueEntry;
 use super::mark::{Seen, millis_since, now_mark, now_nanos, sample_of, tick};
 use super::registry::{self, Label, QUEUES, wait_reports};
-use super::waits::{Wait, Waits, as_task, current_task, watching};
+use super::waits::{Outer, Wait, Waits, current_task, enter, leave, said, stands_for};
 use crate::contract::{TaskId, TaskKind, TaskName, TaskReport, TaskState, WaitKind};
 use crate::limits::WAITS_PER_TASK;
 use crate::units::TorrentId;
@@ -38,6 +37,15 @@ impl From<SocketAddr> for Subject {
     fn from(peer: SocketAddr) -> Self {
         Self { torrent: None, peer: Some(peer) }
     }
+}
+
+/// A poll that runs.
+#[derive(Debug)]
+pub(super) struct Polling {
+    outer: Outer,
+    /// How many polls the timing of this one stands for; 0: it is not timed.
+    stands_for: u64,
+    began: u64,
 }
 
 /// Counters of a task.
@@ -115,35 +123,43 @@ impl TaskEntry {
         self.label.site
     }
 
-    /// Runs one poll of the task, and keeps what it waits for after it.
-    pub(super) fn poll<T>(&self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+    /// A poll begins; [`TaskEntry::end_poll`] must follow.
+    #[inline]
+    pub(super) fn begin_poll(&self) -> Polling {
         self.wakes_taken.store(self.wakes.load(Relaxed) + 1, Relaxed);
         let phase = self.phase.load(Relaxed);
         self.phase.store(phase + 1, Relaxed);
-        let sample = sample_of(phase / 2).map(|stands_for| (stands_for, now_nanos()));
-        let before = self.waits_stand_for.load(Relaxed);
-        let (polled, now) = watching(self.id.0, before, poll, |waits| *self.waits.lock() = waits);
-        if now != before {
-            self.waits_stand_for.store(now, Relaxed);
-        }
-        if let Some((stands_for, began)) = sample {
-            self.time(stands_for, began);
-        }
-        self.poll_ended.store(tick(), Relaxed);
-        self.phase.store(phase + 2, Relaxed);
-        polled
+        let stands_for = sample_of(phase / 2);
+        let began = if stands_for == 0 { 0 } else { now_nanos() };
+        Polling { outer: enter(self.id.0), stands_for, began }
     }
 
-    /// Runs a whole closure.
+    /// The poll ends; what was said in it is what the task waits for, if it does.
+    #[inline]
+    pub(super) fn end_poll(&self, polling: Polling, waits: bool) {
+        let before = self.waits_stand_for.load(Relaxed);
+        let now = if waits { stands_for() } else { 0 };
+        if now != before {
+            *self.waits.lock() = if waits { said() } else { [None; WAITS_PER_TASK] };
+            self.waits_stand_for.store(now, Relaxed);
+        }
+        leave(polling.outer);
+        if polling.stands_for != 0 {
+            self.time(polling.stands_for, polling.began);
+        }
+        self.poll_ended.store(tick(), Relaxed);
+        self.phase.store(self.phase.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// Runs a whole closure, which must not panic.
     pub(super) fn run<T>(&self, closure: impl FnOnce() -> T) -> T {
-        let began = now_nanos();
-        self.phase.store(1, Relaxed);
-        let result = as_task(self.id.0, closure);
-        self.time(1, began);
-        self.phase.store(2, Relaxed);
+        let polling = self.begin_poll();
+        let result = closure();
+        self.end_poll(polling, false);
         result
     }
 
+    #[cold]
     fn time(&self, stands_for: u64, began: u64) {
         let took = now_nanos().saturating_sub(began);
         add(&self.busy, took * stands_for);
@@ -160,7 +176,7 @@ impl TaskEntry {
     /// It is woken.
     pub(super) fn wake(&self) {
         self.wakes.fetch_add(1, Relaxed);
-        if sample_of(self.phase.load(Relaxed).div_ceil(2)).is_some() && self.woken_at.load(Relaxed) == 0 {
+        if sample_of(self.phase.load(Relaxed).div_ceil(2)) != 0 && self.woken_at.load(Relaxed) == 0 {
             self.woken_at.store(now_nanos(), Relaxed);
         }
     }

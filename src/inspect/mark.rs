@@ -20,6 +20,7 @@ pub(super) fn now_mark() -> u64 {
 }
 
 /// The mark of the last look of a watchdog, which costs a load; where none works, of now.
+#[inline]
 pub(super) fn tick() -> u64 {
     match TICK.load(Relaxed) {
         0 => now_mark(),
@@ -34,13 +35,16 @@ pub(super) fn now_nanos() -> u64 {
     (seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()).max(1)
 }
 
-/// How many polls the next one of a task stands for, if it is to be timed: the first ones are timed, then one in some,
-/// and all of them while somebody looks.
-pub(super) fn sample_of(polls: u64) -> Option<u64> {
+/// How many polls the next one of a task stands for, 0 if it is not to be timed: the first ones are timed, then one in
+/// some, and all of them while somebody looks.
+#[inline]
+pub(super) fn sample_of(polls: u64) -> u64 {
     if polls < POLLS_TIMED_FIRST || TIMING.load(Relaxed) {
-        Some(1)
+        1
+    } else if polls.is_multiple_of(POLLS_PER_SAMPLE) {
+        POLLS_PER_SAMPLE
     } else {
-        polls.is_multiple_of(POLLS_PER_SAMPLE).then_some(POLLS_PER_SAMPLE)
+        0
     }
 }
 

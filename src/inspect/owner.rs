@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::channel::Receiver;
 use super::counters::QueueEntry;
-use super::mark::{micros, millis_since, tick};
+use super::mark::{micros, millis_since, now_nanos, tick};
 use super::registry::{OWNERS, task_name};
 use super::waits::current_task;
 use crate::contract::{OwnerReport, TaskId};
@@ -51,6 +51,24 @@ impl Owner {
             latest_us: AtomicU64::new(0),
         });
         Self { entry }
+    }
+
+    /// Makes a whole turn, which is of one kind.
+    pub fn turn<T>(&self, kind: &'static str, turn: impl FnOnce() -> T) -> T {
+        self.begin_turn();
+        let began = now_nanos();
+        let result = turn();
+        self.end_turn(Duration::from_nanos(now_nanos() - began), kind);
+        result
+    }
+
+    /// The same for a turn that may wait, for what the owner cannot go on without.
+    pub async fn turn_of<F: Future>(&self, kind: &'static str, turn: F) -> F::Output {
+        self.begin_turn();
+        let began = now_nanos();
+        let result = turn.await;
+        self.end_turn(Duration::from_nanos(now_nanos() - began), kind);
+        result
     }
 
     /// A turn begins.

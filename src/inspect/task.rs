@@ -247,13 +247,16 @@ impl<F: Future> Future for Tracked<F> {
         }
         let (_, ours) = this.wakers.as_ref().expect("it was made just now");
         let mut context = Context::from_waker(ours);
+        let polling = entry.begin_poll();
         // A future that panicked is never polled again, so what it left half-done is seen by nobody.
-        let polled =
-            entry.poll(|| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
-                Ok(polled) => polled.map(Ok),
-                Err(payload) => Poll::Ready(Err(payload)),
-            });
-        polled.map(|result| this.entry.finish(result))
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
+        entry.end_poll(polling, matches!(polled, Ok(Poll::Pending)));
+        let result = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(payload) => Err(payload),
+        };
+        Poll::Ready(this.entry.finish(result))
     }
 }
 

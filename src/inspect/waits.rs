@@ -35,6 +35,9 @@ pub(super) enum On {
     Named(&'static str),
 }
 
+/// What was said, with the address of who said it.
+type Addressed = [Option<(usize, Wait)>; WAITS_PER_TASK];
+
 /// All that is waited for at once, as far as it is kept.
 pub(super) type Waits = [Option<Wait>; WAITS_PER_TASK];
 
@@ -131,30 +134,47 @@ impl Drop for Said {
     }
 }
 
-/// Polls a task. Where it waits, `keep` is given what for, if that is not what `before` stands for; the result is what
-/// stands for it then, 0 for nothing.
-pub(super) fn watching<T>(
+/// The task that ran on this thread before the one that is polled now.
+#[derive(Debug)]
+pub(super) struct Outer {
     task: u64,
-    before: u64,
-    poll: impl FnOnce() -> Poll<T>,
-    keep: impl FnOnce(Waits),
-) -> (Poll<T>, u64) {
-    RUNNING.with(|running| {
-        let polled = running.as_task(task, || {
-            let polled = poll();
-            let stands_for = if polled.is_pending() { running.stands_for() } else { 0 };
-            if stands_for != before {
-                keep(running.waits());
-            }
-            (polled, stands_for)
-        });
-        polled
+    frame: Option<&'static Frame>,
+    /// What it had said in its poll, if anything: one task may be polled in the middle of another's poll.
+    said: Option<Box<(usize, Addressed)>>,
+}
+
+/// A poll of a task begins on this thread; [`leave`] must end it.
+#[inline]
+pub(super) fn enter(task: u64) -> Outer {
+    RUNNING.with(|running| Outer {
+        task: running.task.replace(task),
+        frame: running.frame.replace(None),
+        said: (running.count.get() > 0).then(|| running.put_away()),
     })
 }
 
-/// Runs a closure that is a task of its own.
-pub(super) fn as_task<T>(task: u64, closure: impl FnOnce() -> T) -> T {
-    RUNNING.with(|running| running.as_task(task, closure))
+/// The poll ends; the task before it runs on.
+#[inline]
+pub(super) fn leave(outer: Outer) {
+    RUNNING.with(|running| {
+        running.task.set(outer.task);
+        running.frame.set(outer.frame);
+        running.count.set(0);
+        if let Some(said) = outer.said {
+            running.put_back(&said);
+        }
+    });
+}
+
+/// What stands for all that was said in the poll that runs; 0: nothing was.
+#[inline]
+pub(super) fn stands_for() -> u64 {
+    RUNNING.with(Running::stands_for)
+}
+
+/// All that was said in the poll that runs.
+pub(super) fn said() -> Waits {
+    RUNNING.with(Running::waits)
 }
 
 /// Polls a named part of a task; `place` says where in the tree of frames it is, from where the part around it is.
@@ -188,36 +208,43 @@ struct Running {
 }
 
 impl Running {
-    /// Runs as a task. One task may be polled in the middle of another's poll.
-    fn as_task<T>(&self, task: u64, run: impl FnOnce() -> T) -> T {
-        let (outer, frame, count) =
-            (self.task.replace(task), self.frame.replace(None), self.count.replace(0));
-        let said = (count > 0).then(|| self.waits.each_ref().map(Cell::get));
-        let result = run();
-        self.task.set(outer);
-        self.frame.set(frame);
-        self.count.set(count);
-        for (slot, wait) in self.waits.iter().zip(said.into_iter().flatten()) {
-            slot.set(wait);
-        }
-        result
+    #[cold]
+    #[inline(never)]
+    fn put_away(&self) -> Box<(usize, Addressed)> {
+        Box::new((self.count.replace(0), self.waits.each_ref().map(Cell::get)))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_back(&self, said: &(usize, Addressed)) {
+        self.count.set(said.0);
+        self.waits.iter().zip(said.1).for_each(|(slot, wait)| slot.set(wait));
     }
 
     /// What was said.
+    #[cold]
+    #[inline(never)]
     fn waits(&self) -> Waits {
         let count = self.count.get();
         std::array::from_fn(|at| if at < count { self.waits[at].get().map(|(_, wait)| wait) } else { None })
     }
 
     /// A number that is another one for other waits: in whatever order they were said, as a `select!` asks in any.
+    #[inline]
     fn stands_for(&self) -> u64 {
         let count = self.count.get();
+        if count == 0 {
+            return 0;
+        }
         let said = self.waits[..count].iter().filter_map(Cell::get);
         said.fold(0, |sum: u64, (_, wait)| sum.wrapping_add(wait.stands_for()))
     }
 
-    /// Who is polled twice says it once.
+    /// Who is polled twice says it once. Where no task of ours runs nobody would take it away again.
     fn say(&self, by: usize, wait: Wait) {
+        if self.task.get() == 0 {
+            return;
+        }
         let at = self.place_of(by).unwrap_or(self.count.get());
         if let Some(slot) = self.waits.get(at) {
             slot.set(Some((by, Wait { frame: self.frame.get(), ..wait })));

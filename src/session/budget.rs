@@ -41,6 +41,7 @@ type Torrents = BTreeMap<TorrentId, Deliver>;
 
 /// Runs until nobody can ask any more.
 pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, clock: Clock) {
+    let owner = inspect::Owner::of(&inbox);
     let mut desk = Desk::new(clock);
     let mut ticks = interval(limits::GRANT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -48,9 +49,9 @@ pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, cloc
         tokio::select! {
             said = inbox.recv() => match said {
                 None => return,
-                Some(said) => desk.take(said),
+                Some(said) => owner.turn("message", || desk.take(said)),
             },
-            _ = inspect::ticking(ticks.tick()), if desk.has_work() => desk.tick(),
+            _ = inspect::ticking(ticks.tick()), if desk.has_work() => owner.turn("tick", || desk.tick()),
         }
     }
 }

@@ -120,9 +120,9 @@ impl Adder {
             }
             source @ (Source::Path(_) | Source::Url(_) | Source::Bytes(_)) => source,
         };
-        let metainfo = self.read(source).await?;
+        let metainfo = inspect::frame("read the torrent", self.read(source)).await?;
         let id = metainfo.info.id();
-        let save_dir = self.save_dir_of(request.save_dir).await?;
+        let save_dir = inspect::frame("look at the folder", self.save_dir_of(request.save_dir)).await?;
         let (resume, _damaged) = self.load_resume(id).await?;
         let raw = metainfo.raw.clone();
         let wishes = Wishes {
@@ -135,7 +135,7 @@ impl Adder {
             order: request.order,
             start: Some(request.start),
         };
-        let mut prepared = self.torrent(metainfo, wishes).await?;
+        let mut prepared = inspect::frame("look at the files", self.torrent(metainfo, wishes)).await?;
         let saved = SavedTorrent {
             source: SavedSource::Torrent(raw),
             save_dir,
@@ -144,7 +144,8 @@ impl Adder {
         };
         // One that runs keeps what it was saved with: its folder is not moved by adding it again.
         if self.directory.member(id).is_none_or(|member| member.storage.is_none()) {
-            let put = self.shared.store.apply(Change::PutTorrent(id, Box::new(saved.clone()))).await;
+            let put = self.shared.store.apply(Change::PutTorrent(id, Box::new(saved.clone())));
+            let put = inspect::frame("save it in the list", put).await;
             put.map_err(|error| Refusal::new(error.to_string()))?;
         }
         prepared.saved = Some(Box::new(saved));

@@ -111,21 +111,24 @@ impl Control {
 
     /// Runs until a shutdown is asked for, or nobody can ask any more.
     pub(in crate::session) async fn run(mut self) {
+        let owner = inspect::Owner::of(&self.ends.requests);
         let mut ticks = interval(limits::SNAPSHOT_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let reply = loop {
             tokio::select! {
                 request = self.ends.requests.recv() => match request {
                     Some(Request { command: Command::Shutdown, reply, asker: _ }) => break Some(reply),
-                    Some(request) => self.request(request).await,
+                    Some(request) => owner.turn_of("command", inspect::frame("command", self.request(request))).await,
                     None => break None,
                 },
-                Some(outcome) = self.outcomes.recv() => self.outcome(outcome).await,
-                Some(()) = self.nudges.recv() => self.publish(),
-                _ = inspect::ticking(ticks.tick()) => self.publish(),
+                Some(outcome) = self.outcomes.recv() => {
+                    owner.turn_of("outcome", inspect::frame("outcome", self.outcome(outcome))).await;
+                }
+                Some(()) = self.nudges.recv() => owner.turn("nudge", || self.publish()),
+                _ = inspect::ticking(ticks.tick()) => owner.turn("picture", || self.publish()),
             }
         };
-        self.shut_down().await;
+        inspect::frame("shut down", self.shut_down()).await;
         if let Some(reply) = reply {
             reply.send(Ok(Answer::Done));
         }

@@ -11,6 +11,7 @@ use super::tracker_udp::UdpTrackers;
 use super::turns::Turns;
 use crate::codec::tracker::{AnnounceAnswer, AnnounceEvent, AnnounceRequest, ScrapeAnswer, TrackerError};
 use crate::codec::tracker_http;
+use crate::inspect;
 use crate::limits::TRACKER_ANSWER_BYTES_MAX;
 
 /// What an ask is for, as far as waiting goes.
@@ -101,8 +102,8 @@ impl TrackerClient {
         };
         let host = tracker.host_str().unwrap_or_default();
         let host = format!("{host}:{}", tracker.port_or_known_default().unwrap_or_default());
-        let _permit = turns.take(&host).await?;
-        let result = ask.await;
+        let _permit = inspect::frame("wait for its turn", turns.take(&host)).await?;
+        let result = inspect::frame("ask the tracker", ask).await;
         turns.ended(&host, &result);
         result
     }

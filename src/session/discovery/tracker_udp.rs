@@ -84,7 +84,7 @@ impl UdpTrackers {
         let port = tracker.port().filter(|port| *port != 0).ok_or_else(|| bad("the URL names no port"))?;
         let host = tracker.host_str().ok_or_else(|| bad("the URL names no host"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let found = self.resolver.lookup(host, port, Allowed::Any).await;
+        let found = inspect::frame("resolve the host", self.resolver.lookup(host, port, Allowed::Any)).await;
         let addresses =
             self.one_of_each_family(found.map_err(|error| TrackerError::Network(error.to_string()))?);
         let share = total / u32::try_from(addresses.len()).unwrap_or(1).max(1);
@@ -122,7 +122,7 @@ impl UdpTrackers {
             let cached = self.connection(address);
             let id = match cached {
                 Some(id) => Some(id),
-                None => self.connect(address, &mut line, wait).await?,
+                None => inspect::frame("connect", self.connect(address, &mut line, wait)).await?,
             };
             if let Some(id) = id {
                 match line.exchange(address, |transaction| question(id, transaction), wait).await? {

@@ -105,14 +105,15 @@ pub(in crate::session) fn start_fetch(shared: Shared, parts: FetchParts) -> (End
 impl Fetching {
     async fn run(mut self, mut inbox: inspect::Receiver<ToDriver>) {
         let mut batch = Vec::with_capacity(limits::TURN_INPUTS_MAX);
-        self.turn(&mut batch);
+        let owner = inspect::Owner::of(&inbox);
+        owner.turn("begin", || self.turn(&mut batch));
         while !self.ended {
             let wake = self.outside.shared.clock.instant(self.next_wake());
             tokio::select! {
                 count = inbox.recv_many(&mut batch, limits::TURN_INPUTS_MAX) => if count == 0 { break },
                 () = inspect::sleep_until(wake) => {}
             }
-            self.turn(&mut batch);
+            owner.turn("metadata", || self.turn(&mut batch));
         }
         self.outside.close_all();
     }

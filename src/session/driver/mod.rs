@@ -162,6 +162,8 @@ struct Driver {
     /// What the budget's queue had no room for.
     unsaid: VecDeque<ToBudget>,
     stopped: bool,
+    /// What the inspector is told of its turns, from the first on.
+    owner: Option<inspect::Owner>,
 }
 
 /// Starts driving a torrent.
@@ -182,6 +184,7 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
         reads: BTreeMap::new(),
         unsaid: VecDeque::new(),
         stopped: false,
+        owner: None,
     };
     let id = driver.torrent.id();
     let task = inspect::spawn_for(id, format!("owner of {name}"), driver.run(receiver));
@@ -204,16 +207,17 @@ fn granting(inbox: inspect::Sender<ToDriver>) -> Deliver {
 impl Driver {
     async fn run(mut self, mut inbox: inspect::Receiver<ToDriver>) {
         let mut batch = Vec::with_capacity(limits::TURN_INPUTS_MAX);
+        self.owner = Some(inspect::Owner::of(&inbox));
         let begin = ToBudget::Begin(self.outside.id, granting(self.outside.inbox.clone()));
         let _ = self.outside.shared.budget.send(begin).await;
         self.turn_of_any_length(&mut batch);
         self.gather_at_start();
         while !self.stopped {
-            let wake = self.next_wake();
-            let wake = self.outside.shared.clock.instant(wake);
+            let due = self.next_wake();
+            let wake = self.outside.shared.clock.instant(due);
             tokio::select! {
                 count = inbox.recv_many(&mut batch, limits::TURN_INPUTS_MAX) => if count == 0 { break },
-                () = inspect::sleep_until(wake) => {}
+                () = inspect::sleep_until(wake) => self.note_lateness(due),
                 () = self.auditing.switched() => {}
             }
             self.turn_of_any_length(&mut batch);
@@ -252,9 +256,17 @@ impl Driver {
         }
     }
 
+    /// How long after its deadline it goes on.
+    fn note_lateness(&self, due: Time) {
+        if let Some(owner) = &self.owner {
+            owner.was_late(self.outside.shared.clock.now().since(due));
+        }
+    }
+
     /// One turn: every input that waits, one plan, all effects, a picture if one is due.
     fn turn(&mut self, batch: &mut Vec<ToDriver>) {
         let began = self.outside.shared.clock.now();
+        self.owner.iter().for_each(inspect::Owner::begin_turn);
         let mut slowest = Slowest::default();
         let mut answers = Vec::new();
         self.pictures.unpublished |= !batch.is_empty();
@@ -273,6 +285,7 @@ impl Driver {
         self.publish(now, wait);
         answers.into_iter().for_each(|answer| self.answer(answer));
         let took = self.outside.shared.clock.now().since(began);
+        self.owner.iter().for_each(|owner| owner.end_turn(took, slowest.kind));
         if took >= limits::TURN_SLOW {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             self.tell(EventKind::SlowTurn { millis, input: slowest.kind.to_owned() });

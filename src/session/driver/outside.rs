@@ -96,20 +96,26 @@ impl Outside {
             };
             let _ = inbox.send(outcome).await;
         };
-        inspect::spawn(format!("call of {address} for {}", self.name), calling).detach();
+        inspect::spawn_for(address, format!("call of {address} for {}", self.name), calling).detach();
     }
 
     pub(super) fn announce(&self, tracker: TrackerKey, url: String, request: AnnounceRequest) {
         let client = self.shared.trackers.clone();
         self.ask(format!("announce to tracker {} of {}", tracker.0, self.name), async move {
-            Input::Announced { tracker, result: client.announce(&url, &request).await }
+            Input::Announced {
+                tracker,
+                result: inspect::frame("announce", client.announce(&url, &request)).await,
+            }
         });
     }
 
     pub(super) fn scrape(&self, tracker: TrackerKey, url: String, info_hash: [u8; 20]) {
         let client = self.shared.trackers.clone();
         self.ask(format!("scrape of tracker {} of {}", tracker.0, self.name), async move {
-            Input::Scraped { tracker, result: client.scrape(&url, &info_hash).await }
+            Input::Scraped {
+                tracker,
+                result: inspect::frame("scrape", client.scrape(&url, &info_hash)).await,
+            }
         });
     }
 

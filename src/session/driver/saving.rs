@@ -30,9 +30,10 @@ async fn sync_then_save(
     id: TorrentId,
     record: ResumeRecord,
 ) -> Result<(), DiskError> {
-    ask(disk, |done| Job::sync(Arc::clone(&storage), done)).await?;
-    let stamps = stamps(disk, storage).await?;
-    store.save_resume(id, SavedResume { record, stamps }).await.map_err(|error| error.as_disk_error())
+    inspect::frame("sync the payload", ask(disk, |done| Job::sync(Arc::clone(&storage), done))).await?;
+    let stamps = inspect::frame("look at the files", stamps(disk, storage)).await?;
+    let saving = store.save_resume(id, SavedResume { record, stamps });
+    inspect::frame("save the record", saving).await.map_err(|error| error.as_disk_error())
 }
 
 /// Length and modification time of each file, as the disk threads see them.

@@ -24,10 +24,12 @@ pub(in crate::session) struct Caller {
 /// Connects and shakes hands.
 pub(in crate::session) async fn dial(caller: Caller, address: SocketAddr) -> Result<Greeted, HandshakeError> {
     let connecting = inspect::timeout(limits::CONNECT_TIMEOUT, connect(caller.bind, address));
+    let connecting = inspect::frame("connect", connecting);
     let mut stream = connecting.await.map_err(|_| timed_out())??;
     stream.set_nodelay(true)?;
-    handshake::send(&mut stream, &handshake::ours(caller.info_hash, caller.peer_id)).await?;
-    let theirs = handshake::receive(&mut stream).await?;
+    let ours = handshake::ours(caller.info_hash, caller.peer_id);
+    inspect::frame("send the handshake", handshake::send(&mut stream, &ours)).await?;
+    let theirs = inspect::frame("read the handshake", handshake::receive(&mut stream)).await?;
     if theirs.info_hash != caller.info_hash {
         return Err(HandshakeError::OtherSwarm);
     }

@@ -66,7 +66,7 @@ pub(in crate::session) async fn listen(listener: TcpListener, directory: Directo
                     let _ = answer(stream, address, &directory, peer_id).await;
                     drop(place);
                 };
-                inspect::spawn(format!("caller {address}: handshake"), answering).detach();
+                inspect::spawn_for(address, format!("caller {address}: handshake"), answering).detach();
             }
             // Out of descriptors, most likely: they come back when connections close.
             Err(_) => inspect::sleep(limits::ACCEPT_RETRY).await,
@@ -81,7 +81,7 @@ async fn answer(
     peer_id: PeerId,
 ) -> Result<(), HandshakeError> {
     stream.set_nodelay(true)?;
-    let theirs = handshake::receive(&mut stream).await?;
+    let theirs = inspect::frame("read the handshake", handshake::receive(&mut stream)).await?;
     let inbox = directory.inbox_of_swarm(&theirs.info_hash).ok_or(HandshakeError::UnknownSwarm)?;
     handshake::send(&mut stream, &handshake::ours(theirs.info_hash, peer_id)).await?;
     let new = NewConnection {

@@ -76,8 +76,8 @@ impl Link {
             address,
             outgoing,
             unsent,
-            reader: inspect::spawn(format!("peer {address} of {torrent}: read"), reading),
-            writer: inspect::spawn(format!("peer {address} of {torrent}: write"), writing),
+            reader: inspect::spawn_for(address, format!("peer {address} of {torrent}: read"), reading),
+            writer: inspect::spawn_for(address, format!("peer {address} of {torrent}: write"), writing),
         }
     }
 
@@ -109,7 +109,7 @@ async fn read_until_error(
     let mut framer = Framer::new();
     let places = inspect::Semaphore::new("inputs of a peer", limits::PEER_INPUTS_MAX);
     loop {
-        budget.wait_for_room().await;
+        inspect::frame("wait for the disk", budget.wait_for_room()).await;
         match inspect::reading(half.read_buf(framer.read_buffer())).await {
             Ok(0) => return "the peer closed the connection".to_owned(),
             Ok(_) => {}
@@ -122,7 +122,7 @@ async fn read_until_error(
             if messages.is_empty() {
                 break;
             }
-            let place = places.acquire().await;
+            let place = inspect::frame("wait for the owner", places.acquire()).await;
             let batch = ToDriver::Heard(Heard::new(Input::Messages { connection, messages }, place));
             if driver.send(batch).await.is_err() {
                 return "the torrent is gone".to_owned();
@@ -191,11 +191,11 @@ impl Writer {
                 self.take(outgoing);
             }
             if !self.control.is_empty() {
-                self.write_control().await?;
+                inspect::frame("write messages", self.write_control()).await?;
                 // What came meanwhile goes before blocks as well.
                 continue;
             }
-            let payload_bytes = self.write_blocks().await?;
+            let payload_bytes = inspect::frame("write blocks", self.write_blocks()).await?;
             if payload_bytes > 0 {
                 let sent = Input::Sent { connection, payload_bytes };
                 if driver.send(ToDriver::Input(sent)).await.is_err() {

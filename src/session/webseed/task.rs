@@ -82,14 +82,15 @@ impl FetchTask {
     async fn ask(&mut self, ask: &Ask, by_hand: bool) -> Result<(), Stop> {
         // A server whose answer nobody reads for long gives up.
         self.wait_until_wanted().await?;
-        let (response, mut head) = self.client.ask(ask, by_hand).await?;
+        let asking = self.client.ask(ask, by_hand);
+        let (response, mut head) = inspect::frame("ask for a range", asking).await?;
         let headers = response.headers();
         let checked =
             check(ask, Head { status: head.status, headers, body_bytes: response.content_length() });
         head.skip_bytes = checked.as_ref().map_or(0, |skip| *skip);
         self.outlet.answered(head).await?;
         match checked {
-            Ok(skip) => self.read(ask, response, skip).await,
+            Ok(skip) => inspect::frame("read the body", self.read(ask, response, skip)).await,
             Err(mut error) => {
                 if ask.form == Form::Whole && head.status == 503 {
                     error.retry_after_s = self.busy_for(response).await.or(error.retry_after_s);
@@ -185,13 +186,14 @@ impl FetchTask {
         }
         self.outlet.flush().await?;
         let taken = self.taken;
-        self.allowed.wait_until(|allowed| *allowed > taken).await.map_err(|_| OwnerGone)
+        let more = self.allowed.wait_until(|allowed| *allowed > taken);
+        inspect::frame("wait for credit", more).await.map_err(|_| OwnerGone)
     }
 
     async fn wait_for_room(&mut self) -> Result<(), OwnerGone> {
         if self.budget.is_full() {
             self.outlet.flush().await?;
-            self.budget.wait_for_room().await;
+            inspect::frame("wait for the disk", self.budget.wait_for_room()).await;
         }
         Ok(())
     }
