@@ -21,8 +21,8 @@ fn pprof(go: &std::path::Path, options: &[&str], profile: &[u8]) -> String {
     let (file, output) = (folder.path().join("profile.pb.gz"), folder.path().join("output"));
     std::fs::write(&file, profile).unwrap();
     let mut tool = Process::start("go", go, folder.path(), |command| {
-        // As `curl ... | go tool pprof -top -` does, it reads standard input.
-        command.args(["tool", "pprof"]).args(options).arg("-");
+        // As `curl ... | go tool pprof -top /dev/stdin` does; Go's tool takes `-` for the name of a file.
+        command.args(["tool", "pprof"]).args(options).arg("/dev/stdin");
         command.stdin(std::fs::File::open(&file).unwrap());
         command.stdout(Stdio::from(std::fs::File::create(&output).unwrap()));
     });
