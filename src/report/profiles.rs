@@ -11,9 +11,12 @@ use crate::contract::{LockReport, TaskId, TaskKind, TaskReport, TaskState, WaitR
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
+/// Keys and texts.
+type Labels = Vec<(&'static str, String)>;
+
 /// What each task and thread is doing.
 pub fn goroutine(tasks: &[TaskReport]) -> Stacks {
-    let mut found: BTreeMap<(Vec<Frame>, Vec<(&'static str, String)>), u64> = BTreeMap::new();
+    let mut found: BTreeMap<(Vec<Frame>, Labels), u64> = BTreeMap::new();
     for task in tasks.iter().filter(|task| !has_ended(&task.state)) {
         let stack = std::iter::once(doing(task)).chain(below(task)).collect();
         *found.entry((stack, labels(task))).or_default() += 1;
@@ -99,7 +102,7 @@ fn wait_words(wait: &WaitReport) -> String {
     format!("{}{on}", wait.kind.words())
 }
 
-fn labels(task: &TaskReport) -> Vec<(&'static str, String)> {
+fn labels(task: &TaskReport) -> Labels {
     let torrent = task.torrent.map(|torrent| ("torrent", torrent.to_string()));
     let peer = task.peer.map(|peer| ("peer", peer.to_string()));
     std::iter::once(("task", shown(&task.name))).chain(torrent).chain(peer).collect()

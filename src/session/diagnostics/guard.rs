@@ -14,18 +14,22 @@ use hyper::{HeaderMap, Method, Response, StatusCode};
 use super::pages::text;
 
 /// The refusal of what is not taken.
-pub(super) fn check(method: &Method, headers: &HeaderMap, port: u16) -> Result<(), Response<Full<Bytes>>> {
+pub(super) fn check(
+    method: &Method,
+    headers: &HeaderMap,
+    port: u16,
+) -> Result<(), Box<Response<Full<Bytes>>>> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
     if hosts.next().is_some() || !host.is_some_and(|host| is_ours(host, port)) {
         let message =
             format!("the Host header must be localhost:{port} or a loopback address with that port\n");
-        return Err(text(StatusCode::FORBIDDEN, message));
+        return Err(Box::new(text(StatusCode::FORBIDDEN, message)));
     }
     if method != Method::GET && method != Method::HEAD {
         let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n".to_owned());
         refusal.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
-        return Err(refusal);
+        return Err(Box::new(refusal));
     }
     Ok(())
 }

@@ -128,7 +128,7 @@ async fn serve_client(stream: TcpStream, address: SocketAddr, handle: Handle) {
         async move {
             let answer = match guard::check(request.method(), request.headers(), address.port()) {
                 Ok(()) => pages::answer(request.uri().path(), request.uri().query(), &handle).await,
-                Err(refusal) => refusal,
+                Err(refusal) => *refusal,
             };
             Ok::<_, Infallible>(answer)
         }

@@ -104,13 +104,12 @@ fn clients_that_never_read_or_never_ask_stop_no_other() {
     // More than are served at once: those that ask and never read, those that begin to ask, and those that say nothing.
     for number in 0..3 * DIAGNOSTICS_CLIENTS_MAX {
         let mut stream = connect(&server);
-        match number % 3 {
-            0 => {
-                write!(stream, "GET /debug/pprof/goroutine?debug=2 HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap()
-            }
-            1 => write!(stream, "GET /metr").unwrap(),
-            _ => {}
-        }
+        let said = match number % 3 {
+            0 => format!("GET /debug/pprof/goroutine?debug=2 HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            1 => "GET /metr".to_owned(),
+            _ => String::new(),
+        };
+        stream.write_all(said.as_bytes()).unwrap();
         slow.push(stream);
     }
     let asked = Instant::now();
