@@ -26,10 +26,11 @@
 //! | [`metainfo`] | what a torrent is: parse, layout, safe paths, magnets, create | units, limits, contract |
 //! | [`transport`] | a connection's byte stream cut into messages | units, limits, codec |
 //! | [`engine`] | PURE: one machine per torrent, one for what they share | units to metainfo, contract |
+//! | [`report`] | the contract's values as text, pprof profiles and Prometheus' format | units, limits, contract |
 //! | [`inspect`] | the only door to tasks, threads, locks and queues | units, limits, contract |
 //! | [`sim`] | the engine in a seeded world with virtual time, for tests | units to engine |
 //! | [`session`] | the shell: effects into IO, IO into inputs; decides nothing | all above |
-//! | [`tui`] | the screen: Elm over snapshots | units, limits, contract, inspect |
+//! | [`tui`] | the screen: Elm over snapshots | units, limits, contract, report, inspect |
 //! | [`cli`] | arguments, configuration, a file per subcommand, the demo | all |
 
 pub mod cli;
@@ -39,6 +40,7 @@ pub mod engine;
 pub mod inspect;
 pub mod limits;
 pub mod metainfo;
+pub mod report;
 pub mod session;
 pub mod sim;
 pub mod transport;

@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+mod diagnostics;
 mod fetches;
 mod front;
 mod screen;
 mod storage;
 mod webseeds;
 
+pub use diagnostics::*;
 pub use fetches::*;
 pub use front::*;
 pub use screen::*;

@@ -4,7 +4,7 @@
 //! key and line. Nothing is written unless `config init` is called.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -43,6 +43,8 @@ pub struct ConfigFile {
     pub webseeds: Option<bool>,
     /// Whether complete torrents go on seeding.
     pub seed: Option<bool>,
+    /// Where diagnostics are served over HTTP.
+    pub diagnostics: Option<SocketAddr>,
 }
 
 /// Reads a rate as the command line does; a bare number is bytes a second.
@@ -173,6 +175,8 @@ pub struct Effective {
     pub webseeds: YesNo,
     /// Whether complete torrents go on seeding.
     pub seed: YesNo,
+    /// Where diagnostics are served over HTTP; `None`: nowhere.
+    pub diagnostics: Option<SocketAddr>,
 }
 
 impl Effective {
@@ -200,6 +204,7 @@ impl Effective {
             trackers: unless(options.no_trackers, file.trackers),
             webseeds: unless(options.no_webseeds, file.webseeds),
             seed: unless(options.no_seed, file.seed),
+            diagnostics: options.diagnostics.or(file.diagnostics),
         })
     }
 
@@ -242,6 +247,9 @@ impl Effective {
         line("trackers", (self.trackers == YesNo::Yes).into(), file.trackers.is_some());
         line("webseeds", (self.webseeds == YesNo::Yes).into(), file.webseeds.is_some());
         line("seed", (self.seed == YesNo::Yes).into(), file.seed.is_some());
+        if let Some(address) = self.diagnostics {
+            line("diagnostics", address.to_string().into(), file.diagnostics.is_some());
+        }
         text
     }
 }
@@ -339,6 +347,9 @@ const TEMPLATE: &str = "\
 
 # Go on seeding what is complete.
 #seed = true
+
+# Serve diagnostics over HTTP on this loopback address; off unless it is given.
+#diagnostics = \"127.0.0.1:6060\"
 ";
 
 #[cfg(test)]

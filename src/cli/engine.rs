@@ -1,22 +1,27 @@
 //! An engine in this process, as the front ends start, fill and stop it.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use super::UsageError;
 use super::args::{CheckChoice, EngineOptions, FileLevel, Unavailable, YesNo, priority_changes};
 use super::config::Effective;
+use super::dump::{SignalDumps, Telling};
 use super::output::complain;
 use super::signals::Signals;
 use super::source;
 use super::urls::{WEBSEED_SCHEMES, check_urls};
 use crate::contract::{
-    AddRequest, Answer, Assume, CheckPolicy, Command, Source, StartState, StoreTrust, TorrentRow,
+    AddRequest, Answer, Assume, CheckPolicy, Command, Severity, Source, StartState, StoreTrust, TorrentRow,
     TorrentState, Untrusted, choose_files, redact_url,
 };
 use crate::inspect;
 use crate::limits::SHUTDOWN_MAX;
 use crate::metainfo::Metainfo;
+use crate::session::diagnostics::{self, Bound, Diagnostics, DiagnosticsError};
 use crate::session::{self, Handle, Restore, Running, Settings, Switch};
 use crate::units::TorrentId;
 
@@ -25,13 +30,37 @@ pub(super) struct Engine {
     /// How to talk to it.
     pub(super) handle: Handle,
     running: Running,
+    state_dir: PathBuf,
+}
+
+/// What a front end keeps beside its engine for those who look for a fault; it ends when this is dropped.
+pub(super) struct Watched {
+    _diagnostics: Option<Diagnostics>,
+    _dumps: SignalDumps,
 }
 
 impl Engine {
     /// Starts one.
     pub(super) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let state_dir = settings.state_dir.clone();
         let (handle, running) = session::start(settings).await?;
-        Ok(Self { handle, running })
+        Ok(Self { handle, running, state_dir })
+    }
+
+    /// Serves diagnostics, where a socket for it was opened, and writes dumps on SIGUSR1. `telling` says whether people
+    /// read standard error.
+    pub(super) fn watch(&self, diagnostics: Option<Bound>, telling: Telling) -> anyhow::Result<Watched> {
+        let diagnostics = diagnostics.map(|bound| bound.serve(self.handle.clone())).transpose()?;
+        if let Some(diagnostics) = &diagnostics {
+            let message = format!("diagnostics at http://{}/", diagnostics.address());
+            if telling == Telling::StandardErrorToo {
+                complain("note", &message);
+            }
+            self.handle.tell(Severity::Info, message);
+        }
+        let dumps = SignalDumps::start(&self.state_dir, self.handle.clone(), telling);
+        let dumps = dumps.context("cannot listen for SIGUSR1")?;
+        Ok(Watched { _diagnostics: diagnostics, _dumps: dumps })
     }
 
     /// Adds torrents; the first that fails ends it.
@@ -62,6 +91,15 @@ impl Engine {
                 bail!("the engine did not end within {} s: the last records may not be saved", SHUTDOWN_MAX.as_secs())
             }
         }
+    }
+}
+
+/// Opens the socket for diagnostics, before anything else is begun: what cannot be had is said at once.
+pub(super) fn bind_diagnostics(address: Option<SocketAddr>) -> anyhow::Result<Option<Bound>> {
+    match address.map(diagnostics::bind).transpose() {
+        Ok(bound) => Ok(bound),
+        Err(error @ DiagnosticsError::NotLoopback(_)) => Err(UsageError(error.to_string()).into()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -133,6 +171,7 @@ pub(super) fn settings(effective: Effective, seed: Switch, restore: Restore) -> 
         trackers,
         webseeds,
         seed: _,
+        diagnostics: _,
     } = effective;
     Settings {
         assume: match assume_complete {

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use super::Exit;
 use super::args::EngineOptions;
 use super::config::Effective;
+use super::dump::Telling;
 use super::engine::{self, Engine};
 use super::signals::Signals;
 use crate::contract::AddRequest;
@@ -26,10 +27,13 @@ pub(super) async fn run(
         return Err(TuiError::NotATerminal.into());
     }
     let requests = engine::add_requests(sources, options)?;
+    let diagnostics = engine::bind_diagnostics(effective.diagnostics)?;
     let seed = engine::switch(effective.seed);
     let settings = engine::settings(effective, seed, Restore::SavedList);
     let engine = Engine::start(Settings { debug: engine::debug(options), ..settings }).await?;
+    let watched = engine.watch(diagnostics, Telling::Events)?;
     let exit = show(&engine.handle, requests).await;
+    drop(watched);
     // Made after the screen's own have seen what came before: only a new signal is impatience.
     let mut signals = Signals::new().context("cannot listen for signals")?;
     let stopped = engine.stop(&mut signals).await;

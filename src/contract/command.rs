@@ -10,6 +10,7 @@ use super::bytes::FileBytes;
 use super::inspection::{Dump, DumpKind};
 use super::policy::OrderChange;
 use super::snapshot::{EngineStatus, Priority, TorrentDetail, TorrentRow};
+use super::status::StatusReport;
 use super::untrusted::Untrusted;
 use super::webseed::WebseedAction;
 use crate::units::{FileIndex, Rate, Time, TorrentId};
@@ -102,6 +103,8 @@ pub enum Command {
     Detail(TorrentId),
     /// The program from within: what is stuck, and all tasks, locks or queues. Gives [`Answer::Dump`].
     Dump(DumpKind),
+    /// All torrents, each from within where its owner answers. Gives [`Answer::Report`].
+    Report,
     /// Saves everything, tells the trackers and ends the program.
     Shutdown,
 }
@@ -231,6 +234,8 @@ pub enum Answer {
     Detail(Arc<TorrentDetail>),
     /// The program from within.
     Dump(Box<Dump>),
+    /// All torrents from within.
+    Report(Box<StatusReport>),
     /// Bytes of a file, at least one; none at its end.
     Bytes(FileBytes),
 }

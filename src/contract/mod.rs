@@ -12,6 +12,7 @@ mod inspection;
 mod policy;
 mod runs;
 mod snapshot;
+mod status;
 mod untrusted;
 mod webseed;
 
@@ -33,5 +34,6 @@ pub use snapshot::{
     Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource, PieceCounts,
     Priority, Snapshot, TorrentDetail, TorrentRow, TorrentState, TrackerRow, TrackerState, WebseedCounts,
 };
+pub use status::{OwnerSays, StatusReport, TorrentInside, TorrentReport};
 pub use untrusted::{Untrusted, acts_or_hides, redact_url};
 pub use webseed::{WebseedAction, WebseedKind, WebseedOrigin, WebseedRequestRow, WebseedRow, WebseedState};

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::contract::{Answer, Command, Event, EventKind, Refusal, Snapshot};
+use super::status;
+use crate::contract::{Answer, Command, Event, EventKind, Refusal, Severity, Snapshot, Untrusted};
 use crate::inspect;
 use crate::limits::{EVENT_QUEUE, REQUEST_QUEUE};
 
@@ -72,6 +73,14 @@ impl Handle {
         if let Command::Dump(kind) = command {
             return Ok(Answer::Dump(Box::new(inspect::dump(kind))));
         }
+        if let Command::Report = command {
+            return Ok(Answer::Report(Box::new(status::gather(self).await)));
+        }
+        self.ask(command).await
+    }
+
+    /// Asks the engine's own task.
+    pub(super) async fn ask(&self, command: Command) -> Result<Answer, Refusal> {
         let ended = || Refusal::new("the engine has ended: start unchoke again");
         let (reply, answer) = inspect::reply("answer to a front end");
         self.requests.send(Request { command, asker: self.asker, reply }).await.map_err(|_| ended())?;
@@ -86,6 +95,13 @@ impl Handle {
     /// All events from now on.
     pub fn events(&self) -> inspect::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// Tells every front end, this one too, of something that it has done to the program.
+    pub fn tell(&self, severity: Severity, message: impl Into<String>) {
+        let kind = EventKind::Notice { severity, message: Untrusted::new(message) };
+        let at = self.snapshots().latest().at;
+        self.events.tell(&Event { at, torrent: None, kind });
     }
 
     /// The TCP port peers reach us at.

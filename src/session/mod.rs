@@ -6,6 +6,7 @@
 mod budget;
 mod clock;
 mod control;
+pub mod diagnostics;
 mod directory;
 pub mod discovery;
 pub mod disk;
@@ -15,6 +16,7 @@ mod net;
 pub mod remote;
 mod settings;
 mod start;
+mod status;
 pub mod store;
 mod webseed;
 

@@ -134,7 +134,7 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     };
     let listeners = listeners.into_iter().map(listen).collect();
     let server = remote::serve(lock.dir(), handle.clone())?;
-    let dumps = remote::serve_dumps(lock.dir())?;
+    let dumps = remote::serve_dumps(lock.dir(), handle.clone())?;
     let stored = if settings.restore == Restore::SavedList { stored } else { Vec::new() };
     let parts = ControlParts { settings, shared, directory, http, ends, nudges, debug, listen_port, rng };
     let control = Control::new(parts, stored, damaged);

@@ -169,7 +169,6 @@ fn options_that_ask_for_what_is_not_there_are_told() {
     for line in ["download a --encryption require", "download a --no-tcp"] {
         assert!(matches!(told(line)[..], [Unavailable::Refuse(_)]), "{line}");
     }
-    assert!(matches!(told("download a --diagnostics 127.0.0.1:1")[..], [Unavailable::Warn(_)]));
     assert_eq!(told("download a --webseed http://w/ --no-webseeds"), []);
 }
 

@@ -10,6 +10,7 @@ mod cli_ctl;
 mod cli_errors;
 mod cli_signals;
 mod demo;
+mod dumps;
 mod hostile_peers;
 mod magnets;
 mod metainfo_corpora;

@@ -1,5 +1,7 @@
 //! `unchoke dump`: what can be seen of a running program from within.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 /// `unchoke dump`.
@@ -16,9 +18,15 @@ pub struct DumpArgs {
     /// Everything, ungrouped, as one JSON object
     #[arg(long)]
     pub json: bool,
-    /// A profile for `go tool pprof` (refused: not built yet)
+    /// One block a task, with all that is known of it (tasks)
     #[arg(long, conflicts_with = "json")]
+    pub stacks: bool,
+    /// A profile for `go tool pprof`: of tasks what they are doing, of locks who holds them, of waits who waits for them
+    #[arg(long, conflicts_with_all = ["json", "stacks"])]
     pub pprof: bool,
+    /// Write the profile into this file, instead of standard output
+    #[arg(long, value_name = "FILE", requires = "pprof")]
+    pub out: Option<PathBuf>,
 }
 
 /// What to look at.
@@ -30,9 +38,13 @@ pub enum DumpWhat {
     Locks,
     /// Queues: how full they are
     Queues,
-    /// Who waits for whom (refused: not built yet)
+    /// Semaphores: how many permits are out, and who waits
+    Semaphores,
+    /// Owners: the loop of each torrent and the like, how far behind it is, and its longest turn
+    Owners,
+    /// Who waits for whom
     Waits,
-    /// The engine's own state of each torrent (refused: not built yet)
+    /// Each torrent as its owner sees it, those with most bytes left first; an owner that does not answer is named
     Torrents,
     /// The flight recorder (refused: not built yet)
     Recorder,

@@ -84,7 +84,7 @@ pub enum Command {
     Create(CreateArgs),
     /// Talk to a running unchoke
     Ctl(CtlArgs),
-    /// Look at a running unchoke from within: what is stuck, and its tasks, locks or queues
+    /// Look at a running unchoke from within: what is stuck, and its tasks, locks, queues or torrents
     Dump(DumpArgs),
     /// The configuration file
     Config(ConfigArgs),
@@ -264,7 +264,7 @@ pub struct EngineOptions {
     /// Ask no webseeds
     #[arg(long)]
     pub no_webseeds: bool,
-    /// Serve diagnostics over HTTP here (not built yet: a warning is all it gives)
+    /// Serve diagnostics over HTTP on this loopback address: profiles for `go tool pprof`, status, metrics; port 0: any
     #[arg(long, value_name = "IP:PORT")]
     pub diagnostics: Option<SocketAddr>,
     /// Compare the engine's own state with what follows from scratch, a millisecond a second; `ctl debug` too
@@ -295,9 +295,6 @@ impl EngineOptions {
             found.push(Unavailable::Refuse(
                 "--no-tcp: TCP is the only way to a peer until uTP is built; leave the option out",
             ));
-        }
-        if self.diagnostics.is_some() {
-            found.push(Unavailable::Warn("--diagnostics: not built yet; nothing is served there"));
         }
         found
     }

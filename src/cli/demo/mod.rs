@@ -16,6 +16,7 @@ use anyhow::Context;
 use super::Exit;
 use super::args::{EngineOptions, FileLevel};
 use super::download::{self, Goal, Plan, Report};
+use super::dump::Telling;
 use super::engine::{self, Engine};
 use super::output::Output;
 use super::screen;
@@ -41,10 +42,14 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
     let folder = tempfile::Builder::new().prefix("unchoke-demo-").tempdir();
     let folder = folder.context("cannot make a temporary folder: is TMPDIR writable?")?;
     let mut swarm = Swarm::start(folder.path()).await?;
-    let outcome = match screen::is_possible() {
+    let on_terminal = screen::is_possible();
+    let telling = if on_terminal { Telling::Events } else { Telling::StandardErrorToo };
+    let watched = swarm.downloader.watch(None, telling)?;
+    let outcome = match on_terminal {
         true => swarm.show().await,
         false => swarm.follow(folder.path(), &mut output, &mut signals).await,
     };
+    drop(watched);
     // Made anew, because the screen has its own and leaves to these what it has seen already.
     let stopped = swarm.stop(&mut Signals::new().context("cannot listen for signals")?).await;
     // Said aloud, because a folder that stays is what a demo must not leave.

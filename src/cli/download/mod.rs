@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::Exit;
 use super::args::{DownloadArgs, YesNo};
 use super::config::Effective;
+use super::dump::Telling;
 use super::engine::{self, Engine};
 use super::signals::{Signals, StopSignal};
 use crate::contract::{AddRequest, Event, Snapshot};
@@ -32,15 +33,18 @@ pub(super) async fn run(arguments: &DownloadArgs, effective: Effective) -> anyho
         YesNo::Yes => Goal::Seed,
         YesNo::No => Goal::Complete,
     };
+    let diagnostics = engine::bind_diagnostics(effective.diagnostics)?;
     // This front end ends the program when all is complete, so the engine must not pause what is.
     let settings = engine::settings(effective, Switch::On, Restore::Nothing);
     let settings = Settings { debug: engine::debug(&arguments.engine), ..settings };
     let adds = engine::add_requests(&arguments.sources, &arguments.engine)?;
     let mut signals = Signals::new().context("cannot listen for signals")?;
     let engine = Engine::start(settings).await?;
+    let watched = engine.watch(diagnostics, Telling::StandardErrorToo)?;
     let plan = Plan { adds, goal, timeout: arguments.timeout };
     let mut report = Report::new(arguments);
     let outcome = follow(plan, &engine, &mut signals, &mut report).await;
+    drop(watched);
     let stopped = engine.stop(&mut signals).await;
     let exit = outcome?;
     match exit {

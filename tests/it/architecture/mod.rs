@@ -47,6 +47,8 @@ const TABLE: &[Row] = &[
         may_import: &["units", "limits", "codec", "metainfo", "contract"],
         must_not_contain: PURE,
     },
+    // Text and profiles of what is told: the diagnostics server needs them as the command line does, and imports no screen.
+    Row { module: "report", may_import: &["units", "limits", "contract"], must_not_contain: NO_IO },
     Row {
         module: "inspect",
         may_import: &["units", "limits", "contract"],
@@ -59,12 +61,22 @@ const TABLE: &[Row] = &[
     },
     Row {
         module: "session",
-        may_import: &["units", "limits", "codec", "metainfo", "contract", "transport", "engine", "inspect"],
+        may_import: &[
+            "units",
+            "limits",
+            "codec",
+            "metainfo",
+            "contract",
+            "transport",
+            "engine",
+            "report",
+            "inspect",
+        ],
         must_not_contain: &["ratatui", "crossterm"],
     },
     Row {
         module: "tui",
-        may_import: &["units", "limits", "contract", "inspect"],
+        may_import: &["units", "limits", "contract", "report", "inspect"],
         must_not_contain: &["std::fs", "std::os::unix::net", "TcpStream", "TcpListener", "UdpSocket"],
     },
     Row {
@@ -77,6 +89,7 @@ const TABLE: &[Row] = &[
             "contract",
             "transport",
             "engine",
+            "report",
             "inspect",
             "session",
             "tui",

@@ -9,11 +9,12 @@
 
 mod clients;
 mod create;
-mod http;
+pub(crate) mod http;
 mod kill_resume;
 mod magnets;
 mod matrix;
 pub(crate) mod payload;
+mod pprof;
 mod priority;
 pub(crate) mod process;
 mod rivals;

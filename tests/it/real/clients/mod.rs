@@ -33,6 +33,7 @@ pub(crate) enum Client {
     Nginx,
     Lighttpd,
     Openssl,
+    Go,
 }
 
 impl Client {
@@ -47,6 +48,7 @@ impl Client {
             Self::Nginx => find_program("nginx"),
             Self::Lighttpd => find_program("lighttpd"),
             Self::Openssl => find_program("openssl"),
+            Self::Go => find_program("go"),
         }
     }
 }
@@ -108,7 +110,7 @@ pub(crate) fn start(client: Client, program: &Path, job: &Job<'_>) -> Box<dyn Ri
         Client::Qbittorrent => Box::new(qbittorrent::Qbittorrent::start(program, job)),
         Client::Rtorrent => Box::new(rtorrent::Rtorrent::start(program, job)),
         Client::Libtorrent => Box::new(Libtorrent::start(program, job)),
-        Client::Opentracker | Client::Nginx | Client::Lighttpd | Client::Openssl => {
+        Client::Opentracker | Client::Nginx | Client::Lighttpd | Client::Openssl | Client::Go => {
             panic!("{client:?} is not a peer")
         }
     };

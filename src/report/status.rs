@@ -1,0 +1,235 @@
+//! All torrents as text: one section each, those with most bytes left first.
+//!
+//! Pieces are runs of a count and a letter: `C` complete, `c` being checked, `?` not known, `-` not wanted, `R` requested,
+//! `P` partly here, `!` wanted and not requestable now, `.` wanted and missing.
+
+use std::fmt::Write as _;
+
+use super::{seconds, shown};
+use crate::contract::{
+    OwnerSays, PeerRow, StatusReport, StuckThing, TaskName, TorrentInside, TorrentReport, TorrentRow,
+    TrackerRow, WebseedRow,
+};
+use crate::limits::BLOCK_BYTES;
+use crate::units::Rate;
+
+/// The report as text, safe to show.
+pub fn status(report: &StatusReport) -> String {
+    let StatusReport { at, engine, control_silent_ms, stuck, torrents } = report;
+    let mut text = String::new();
+    let limit = |limit: Option<Rate>| limit.map_or("none".to_owned(), |rate| rate.0.to_string());
+    let incomplete = torrents.iter().filter(|torrent| bytes_left(&torrent.row) > 0).count();
+    let _ = writeln!(text, "unchoke {}", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(text, "Running for: {} s", at.as_micros() / 1_000_000);
+    let _ = writeln!(text, "Listen port: {}", engine.listen_port);
+    let _ = writeln!(
+        text,
+        "Rates: {} B/s down (limit {}), {} B/s up (limit {})",
+        engine.down_bps.0,
+        limit(engine.down_limit),
+        engine.up_bps.0,
+        limit(engine.up_limit)
+    );
+    let free = engine.disk_free_bytes.map_or("unknown".to_owned(), |bytes| format!("{bytes} bytes"));
+    let _ = writeln!(text, "Disk: {} bytes wait, {free} free", engine.disk_queue_bytes);
+    let _ = writeln!(text, "Save folder: {}", shown(&engine.save_dir.to_string_lossy()));
+    if let Some(waited) = control_silent_ms {
+        let _ = writeln!(
+            text,
+            "THE TASK \"control\" HAS NOT ANSWERED for {waited} ms: what follows was published before"
+        );
+    }
+    for stuck in stuck {
+        let _ = writeln!(text, "STUCK for {}: {}", seconds(stuck.lasted_ms), stuck_words(&stuck.what));
+    }
+    let _ = writeln!(text, "# Torrents: {} ({incomplete} incomplete)", torrents.len());
+    for torrent in torrents {
+        text.push('\n');
+        section(&mut text, torrent);
+    }
+    text
+}
+
+fn stuck_words(what: &StuckThing) -> String {
+    let named = |task: &TaskName| format!("task {} \"{}\" of {}", task.id.0, shown(&task.name), task.site);
+    match what {
+        StuckThing::Poll { task, waits_for } => {
+            let lock = waits_for.as_ref().map(|lock| format!(", and waits for lock \"{}\"", shown(lock)));
+            format!("{} has not come back from its poll{}", named(task), lock.unwrap_or_default())
+        }
+        StuckThing::Hold { lock, site, holder, waiters } => {
+            let holder = holder.as_ref().map_or("a thread of somebody else".to_owned(), named);
+            format!("lock \"{}\" of {site} is held by {holder}; {} wait", shown(lock), waiters.len())
+        }
+        StuckThing::Forgotten { task, queue, site, items } => {
+            format!("{} was not woken for {items} items in queue \"{}\" of {site}", named(task), shown(queue))
+        }
+        StuckThing::Deadlock { chain } => {
+            let names: Vec<_> = chain.iter().map(|step| named(&step.task)).collect();
+            format!("they wait for each other: {}", names.join(", "))
+        }
+        StuckThing::Full { queue, site, capacity } => {
+            format!("nobody takes from queue \"{}\" of {site}, which is full with {capacity}", shown(queue))
+        }
+    }
+}
+
+/// Bytes of wanted files that are missing.
+fn bytes_left(row: &TorrentRow) -> u64 {
+    row.wanted_bytes.saturating_sub(row.done_bytes)
+}
+
+fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport) {
+    // A magnet has no bytes yet; a whole that is nothing is not done.
+    let millionths = u128::from(row.done_bytes) * 100_000_000 / u128::from(row.wanted_bytes.max(1));
+    let _ = writeln!(text, "{}", row.name.shown());
+    let (whole, rest) = (millionths / 1_000_000, millionths % 1_000_000);
+    let _ = writeln!(
+        text,
+        "{whole}.{rest:06}% of {} wanted bytes ({} in all)",
+        row.wanted_bytes, row.total_bytes
+    );
+    let cause = row.cause.as_ref().map(|cause| format!(", {}", cause.shown())).unwrap_or_default();
+    let _ = writeln!(text, "Infohash: {}", row.id);
+    let _ = writeln!(text, "State: {}{cause}", row.state.word());
+    match owner {
+        OwnerSays::Inside(_) => {}
+        OwnerSays::Silent { waited_ms } => {
+            let _ = writeln!(
+                text,
+                "ITS OWNER HAS NOT ANSWERED for {waited_ms} ms: this is what it published last"
+            );
+        }
+        OwnerSays::Gone => text.push_str("It is just being removed\n"),
+        OwnerSays::NotAsked => text.push_str("Its owner was not asked: this is what it published last\n"),
+    }
+    let _ = writeln!(
+        text,
+        "Transfer: {} B/s down, {} B/s up, {} bytes down, {} bytes up, {} wasted",
+        row.down_bps.0, row.up_bps.0, row.downloaded_bytes, row.uploaded_bytes, row.wasted_bytes
+    );
+    let _ = writeln!(
+        text,
+        "Requests in flight: {}, bytes that wait for the disk: {}",
+        row.requests_in_flight, row.disk_queue_bytes
+    );
+    let pieces = row.pieces;
+    let _ = writeln!(
+        text,
+        "Num Pieces: {} ({} completed, {} wanted, {} requestable, {} requested, {} checking, {} unknown)",
+        pieces.total,
+        pieces.have,
+        pieces.wanted,
+        pieces.requestable,
+        pieces.requested,
+        pieces.checking,
+        pieces.unknown
+    );
+    if let OwnerSays::Inside(inside) = owner {
+        self::inside(text, inside);
+    }
+    let _ = writeln!(
+        text,
+        "{} peer conns ({} seeds, {} unchoke us), {} half open, {} known",
+        row.peers.connected, row.peers.seeds, row.peers.unchoked_us, row.peers.half_open, row.peers.known
+    );
+    if let OwnerSays::Inside(inside) = owner {
+        inside.peers.iter().for_each(|row| peer(text, row, pieces.total));
+    }
+}
+
+fn inside(text: &mut String, inside: &TorrentInside) {
+    let chunks = inside.piece_length.div_ceil(BLOCK_BYTES);
+    let _ = writeln!(text, "Piece length: {} ({chunks} chunks)", inside.piece_length);
+    let _ = writeln!(text, "Piece States: {}", inside.piece_states);
+    if !inside.blocked.is_empty() {
+        let blocked = inside.blocked.iter().map(|(why, count)| format!("{} {count}", why.word()));
+        let _ = writeln!(text, "Wanted and not requestable: {}", blocked.collect::<Vec<_>>().join(", "));
+    }
+    if let Some(rarest) = inside.rarest_availability {
+        let _ = writeln!(text, "Availability of the rarest missing piece: {rarest}");
+    }
+    let private = if inside.private { ", private" } else { "" };
+    let folder = shown(&inside.save_dir.to_string_lossy());
+    let _ = writeln!(text, "Files: {} in {folder}{private}", inside.files);
+    if !inside.trackers.is_empty() {
+        text.push_str("Enabled trackers:\n");
+    }
+    inside.trackers.iter().for_each(|row| tracker(text, row));
+    if !inside.webseeds.is_empty() {
+        text.push_str("webseeds:\n");
+    }
+    inside.webseeds.iter().for_each(|row| webseed(text, row));
+}
+
+fn tracker(text: &mut String, row: &TrackerRow) {
+    let next = row.next_announce_s.map_or("none planned".to_owned(), |seconds| format!("{seconds}s"));
+    let last = row
+        .last_answer_s
+        .map_or(String::new(), |seconds| format!(", last ann: {} peers {seconds}s ago", row.peers));
+    let message = row.message.as_ref().map(|message| format!(", {}", message.shown())).unwrap_or_default();
+    let _ = writeln!(text, "    \"{}\"  {:?}, next ann: {next}{last}{message}", row.url.shown(), row.state);
+}
+
+fn webseed(text: &mut String, row: &WebseedRow) {
+    let _ = writeln!(text, "- {}", row.url.shown());
+    let retry = row.retry_s.map(|seconds| format!(", asked again in {seconds}s")).unwrap_or_default();
+    let _ = writeln!(text, "  {}{retry}, failures in a row: {}", row.state.word(), row.failures);
+    if let Some(error) = &row.last_error {
+        let _ = writeln!(text, "  last error: {}", error.shown());
+    }
+    for request in &row.requests {
+        let _ = writeln!(
+            text,
+            "  active request: pieces {} to {}, {} of {} bytes, {} ms old, silent for {} ms",
+            request.first.0,
+            request.last.0,
+            request.received_bytes,
+            request.bytes,
+            request.age_ms,
+            request.silent_ms
+        );
+    }
+    let _ = writeln!(
+        text,
+        "  {} of {} requests, {} bytes ({} wasted), dr: {} B/s",
+        row.requests.len(),
+        row.requests_max,
+        row.downloaded_bytes,
+        row.wasted_bytes,
+        row.down_bps.0
+    );
+}
+
+fn peer(text: &mut String, row: &PeerRow, pieces: u32) {
+    let flags = row.flags;
+    let letter = |set, letter| if set { letter } else { "" };
+    let ours = [letter(flags.we_are_interested, "i"), letter(flags.we_choke, "c")].concat();
+    let theirs = [letter(flags.they_are_interested, "i"), letter(flags.they_choke, "c")].concat();
+    let extra = [
+        letter(flags.snubbed, " snubbed"),
+        letter(flags.optimistic, " optimistic"),
+        letter(flags.fast, " fast"),
+        letter(flags.extended, " ltep"),
+    ];
+    let _ = writeln!(text, "- {} ({:?}, {:?})", row.address, row.direction, row.source);
+    let _ = writeln!(text, "  client: \"{}\"", row.client.shown());
+    let _ = writeln!(
+        text,
+        "  reqq: {}/{}:{}, flags: {ours}:{theirs}{}",
+        row.requests_out,
+        row.pipeline,
+        row.requests_in,
+        extra.concat()
+    );
+    let _ = writeln!(
+        text,
+        "  last msg: {}s ago, connected: {}s ago, {}/{pieces} completed",
+        row.last_message_s, row.connected_s, row.pieces_have
+    );
+    let _ = writeln!(
+        text,
+        "  {} bytes down at {} B/s, {} bytes up at {} B/s",
+        row.downloaded_bytes, row.down_bps.0, row.uploaded_bytes, row.up_bps.0
+    );
+}
