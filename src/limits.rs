@@ -6,12 +6,14 @@ use std::time::Duration;
 
 mod fetches;
 mod front;
+mod recorder;
 mod screen;
 mod storage;
 mod webseeds;
 
 pub use fetches::*;
 pub use front::*;
+pub use recorder::*;
 pub use screen::*;
 pub use storage::*;
 pub use webseeds::*;

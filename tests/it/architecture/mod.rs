@@ -53,13 +53,28 @@ const TABLE: &[Row] = &[
         must_not_contain: &["ratatui", "crossterm"],
     },
     Row {
-        module: "sim",
+        module: "recorder",
         may_import: &["units", "limits", "codec", "metainfo", "contract", "engine"],
         must_not_contain: PURE,
     },
     Row {
+        module: "sim",
+        may_import: &["units", "limits", "codec", "metainfo", "contract", "engine", "recorder"],
+        must_not_contain: PURE,
+    },
+    Row {
         module: "session",
-        may_import: &["units", "limits", "codec", "metainfo", "contract", "transport", "engine", "inspect"],
+        may_import: &[
+            "units",
+            "limits",
+            "codec",
+            "metainfo",
+            "contract",
+            "transport",
+            "engine",
+            "inspect",
+            "recorder",
+        ],
         must_not_contain: &["ratatui", "crossterm"],
     },
     Row {
@@ -78,6 +93,7 @@ const TABLE: &[Row] = &[
             "transport",
             "engine",
             "inspect",
+            "recorder",
             "session",
             "tui",
         ],
