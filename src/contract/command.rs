@@ -102,6 +102,9 @@ pub enum Command {
     Detail(TorrentId),
     /// The program from within: what is stuck, and all tasks, locks or queues. Gives [`Answer::Dump`].
     Dump(DumpKind),
+    /// What the flight recorder has of a torrent, as a file for `unchoke replay`, with passkeys and addresses. Gives
+    /// [`Answer::Bytes`].
+    Recording(TorrentId),
     /// Saves everything, tells the trackers and ends the program.
     Shutdown,
 }

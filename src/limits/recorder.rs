@@ -22,3 +22,6 @@ pub const RECORDED_PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
 /// Largest recording file that is read: a recording, and the largest info dictionary.
 pub const RECORDING_FILE_BYTES_MAX: u64 = 160 << 20;
+
+/// A replay tells of a torrent that downloads and gets nothing for so long: longer than a request may be overdue.
+pub const REPLAY_STALL: Duration = Duration::from_secs(10);

@@ -9,11 +9,14 @@
 
 mod entry;
 mod file;
+mod redact;
+mod redacting;
 mod replay;
 mod ring;
 
 pub use entry::EffectTally;
 pub use file::{FileError, Part, Recording};
+pub use redact::{RedactError, redact};
 pub use replay::{Replay, ReplayError, Turn};
 pub use ring::{NotRecorded, Recorder};
 

@@ -1,5 +1,7 @@
 //! `unchoke dump`: what can be seen of a running program from within.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 /// `unchoke dump`.
@@ -19,6 +21,15 @@ pub struct DumpArgs {
     /// A profile for `go tool pprof` (refused: not built yet)
     #[arg(long, conflicts_with = "json")]
     pub pprof: bool,
+    /// Of which torrent, where there are several: an info-hash or its beginning (recorder only)
+    #[arg(value_name = "TORRENT")]
+    pub torrent: Option<String>,
+    /// Write to this file rather than to INFO-HASH.recording (recorder only)
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub out: Option<PathBuf>,
+    /// Leave passkeys and addresses as they are (recorder only)
+    #[arg(long, conflicts_with = "json")]
+    pub unredacted: bool,
 }
 
 /// What to look at.
@@ -34,6 +45,6 @@ pub enum DumpWhat {
     Waits,
     /// The engine's own state of each torrent (refused: not built yet)
     Torrents,
-    /// The flight recorder (refused: not built yet)
+    /// The flight recorder of a torrent: all that its owner was told of late, as a file for `unchoke replay`
     Recorder,
 }

@@ -4,6 +4,8 @@
 //! thousand peers fits a screen, and the odd one out stands alone. Programs get every row. It is answered by a thread that
 //! needs no worker of the engine's runtime.
 
+mod recorder;
+
 use std::path::Path;
 
 use super::args::{DumpArgs, DumpWhat};
@@ -16,6 +18,9 @@ use crate::tui::text::{self, Outside};
 
 /// Runs the command.
 pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Result<Exit> {
+    if arguments.what == DumpWhat::Recorder && !arguments.pprof {
+        return recorder::run(arguments, state_dir).await;
+    }
     let kind = kind(arguments)?;
     let mut client = Client::connect_for_dump(state_dir).await?;
     let dump = match client.request(Command::Dump(kind)).await? {
@@ -40,6 +45,10 @@ fn kind(arguments: &DumpArgs) -> Result<DumpKind, UsageError> {
     };
     if arguments.pprof {
         return not_built("dump --pprof");
+    }
+    if arguments.torrent.is_some() || arguments.out.is_some() || arguments.unredacted {
+        let message = "a torrent, --out and --unredacted go with `dump recorder` only";
+        return Err(UsageError(message.to_owned()));
     }
     match arguments.what {
         DumpWhat::Tasks => Ok(DumpKind::Tasks),

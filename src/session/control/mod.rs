@@ -214,6 +214,7 @@ impl Control {
             }
             Command::Webseed { torrent, action } => self.webseed(torrent, action, reply),
             Command::Detail(torrent) => self.detail(torrent, reply),
+            Command::Recording(torrent) => self.recording(torrent, reply),
             Command::Dump(kind) => reply.send(Ok(Answer::Dump(Box::new(inspect::dump(kind))))),
             Command::Shutdown => {}
         }
