@@ -107,7 +107,7 @@ impl StandIns {
             }
             // Below and above loopback, and below groups, as it was; documentation addresses (RFC 3849).
             let (count, base) = match ip {
-                IpAddr::V4(ip) if ip < Ipv4Addr::LOCALHOST => (0, Some(0x0a00_0000)),
+                IpAddr::V4(ip) if ip < Ipv4Addr::LOCALHOST => (0, Some(0x0a80_0000)),
                 IpAddr::V4(ip) if ip.octets()[0] < 224 => (1, Some(0xac00_0000)),
                 IpAddr::V4(_) => (1, None),
                 IpAddr::V6(_) => (2, None),

@@ -16,6 +16,7 @@ mod metainfo_corpora;
 mod parts;
 mod reading;
 mod real;
+mod recorder;
 mod screens;
 mod session;
 mod trackers;
