@@ -28,7 +28,8 @@
 //! | [`engine`] | PURE: one machine per torrent, one for what they share | units to metainfo, contract |
 //! | [`report`] | the contract's values as text, pprof profiles and Prometheus' format | units, limits, contract |
 //! | [`inspect`] | the only door to tasks, threads, locks and queues | units, limits, contract |
-//! | [`sim`] | the engine in a seeded world with virtual time, for tests | units to engine |
+//! | [`recorder`] | the flight recorder of the engine's inputs, and its replay | units to engine |
+//! | [`sim`] | the engine in a seeded world with virtual time, for tests | units to engine, recorder |
 //! | [`session`] | the shell: effects into IO, IO into inputs; decides nothing | all above |
 //! | [`tui`] | the screen: Elm over snapshots | units, limits, contract, report, inspect |
 //! | [`cli`] | arguments, configuration, a file per subcommand, the demo | all |
@@ -40,6 +41,7 @@ pub mod engine;
 pub mod inspect;
 pub mod limits;
 pub mod metainfo;
+pub mod recorder;
 pub mod report;
 pub mod session;
 pub mod sim;

@@ -21,7 +21,8 @@ impl PieceIndex {
 }
 
 /// Position of a 16 KiB block in its piece, from 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct BlockIndex(pub u32);
 
 impl BlockIndex {
@@ -124,7 +125,8 @@ pub struct NotHex {
 }
 
 /// The 20-byte name a peer gives itself (BEP 3, BEP 20). Hostile text: show it only through `contract::Untrusted`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct PeerId(pub [u8; 20]);
 
 /// One connection (to a peer) in the life of the process; never used twice.

@@ -13,6 +13,7 @@ mod dump;
 mod engine;
 pub mod json;
 mod output;
+mod replay;
 mod row;
 mod screen;
 pub mod show;
@@ -98,6 +99,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Dump(dump)) => {
             let state_dir = config::resolve_state_dir(state_dir, &config::load(explicit)?)?;
             on_runtime(dump::run(dump, &state_dir))
+        }
+        Some(Command::Replay(arguments)) => {
+            reject_bad_config()?;
+            replay::run(arguments)
         }
         Some(Command::Verify(arguments)) => {
             reject_bad_config()?;

@@ -3,6 +3,7 @@
 pub mod bencode;
 pub mod extension;
 pub mod handshake;
+pub mod payload;
 pub mod peer;
 pub mod peer_id;
 pub mod tracker;

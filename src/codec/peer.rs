@@ -5,7 +5,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crate::units::PieceIndex;
 
 /// A range of a piece, as `request`, `cancel` and `reject` carry it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct BlockRequest {
     /// The piece.
     pub piece: PieceIndex,
@@ -16,7 +16,7 @@ pub struct BlockRequest {
 }
 
 /// A message of the peer wire. Payloads are slices of the receive buffer: cloning one copies no bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Message {
     /// Length 0.
     KeepAlive,
@@ -41,6 +41,7 @@ pub enum Message {
         /// First byte, from the start of the piece.
         begin: u32,
         /// The block.
+        #[serde(with = "super::payload")]
         data: Bytes,
     },
     /// 8

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::limits::{BLOCK_BYTES, TRACKER_TEXT_BYTES_MAX};
 
 /// Why an announce is made (BEP 3, BEP 21's `paused`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum AnnounceEvent {
     /// The regular round.
     Periodic,
@@ -41,7 +41,7 @@ pub struct AnnounceRequest {
 }
 
 /// A tracker's answer to an announce.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct AnnounceAnswer {
     /// Seconds to the next announce, as sent; the engine clamps it.
     pub interval_s: Option<u64>,
@@ -62,7 +62,7 @@ pub struct AnnounceAnswer {
 }
 
 /// A tracker's answer to a scrape, for one torrent (BEP 48).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ScrapeAnswer {
     /// Complete peers.
     pub seeds: u32,
@@ -73,7 +73,7 @@ pub struct ScrapeAnswer {
 }
 
 /// When a tracker that refused may be asked again (BEP 31's `retry in`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum RetryIn {
     /// After this many minutes.
     Minutes(u64),
@@ -82,7 +82,7 @@ pub enum RetryIn {
 }
 
 /// Why a tracker gave no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum TrackerError {
     /// The tracker refused, with its own words.
     #[error("refused: {reason}")]

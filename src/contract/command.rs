@@ -105,6 +105,9 @@ pub enum Command {
     Dump(DumpKind),
     /// All torrents, each from within where its owner answers. Gives [`Answer::Report`].
     Report,
+    /// What the flight recorder has of a torrent, as a file for `unchoke replay`, with passkeys and addresses. Gives
+    /// [`Answer::Bytes`].
+    Recording(TorrentId),
     /// Saves everything, tells the trackers and ends the program.
     Shutdown,
 }

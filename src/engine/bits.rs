@@ -6,7 +6,7 @@ use crate::units::PieceIndex;
 
 /// A fixed-size set of piece indices. A set made empty or full holds no words until a piece changes, so a seed's set
 /// costs nothing, however many pieces there are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Bits {
     /// None while every piece is alike.
     words: Vec<u64>,

@@ -3,6 +3,7 @@
 mod fetch;
 mod host;
 mod input;
+mod kind;
 
 use std::net::SocketAddr;
 
@@ -18,7 +19,7 @@ pub use host::{HostAsk, HostKey, HostNews, HostRest};
 pub use input::Input;
 
 /// What a person can ask of one torrent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum TorrentCommand {
     /// Stop transfers and checks; connections are closed.
     Pause,
@@ -46,12 +47,12 @@ pub enum TorrentCommand {
 }
 
 /// Somebody on this machine who reads a file while it is downloaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ReaderId(pub u64);
 
 /// What a reader wants next. Asking again moves it; a reader that asks no more is forgotten after
 /// `limits::READER_IDLE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ReadRequest {
     /// Who.
     pub reader: ReaderId,
@@ -80,7 +81,7 @@ pub enum ReadError {
 }
 
 /// Whom a read from disk is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum BlockReader {
     /// A peer that asked.
     Peer(ConnectionId),
@@ -89,7 +90,7 @@ pub enum BlockReader {
 }
 
 /// A connection that is up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct NewConnection {
     /// Its name from now on.
     pub connection: ConnectionId,
@@ -104,7 +105,7 @@ pub struct NewConnection {
 }
 
 /// Reading or writing payload failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[error("{message}")]
 pub struct DiskError {
     /// What kind of trouble it is; decides what happens next.
@@ -114,7 +115,7 @@ pub struct DiskError {
 }
 
 /// The kinds of disk trouble that are treated differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum DiskErrorKind {
     /// No space, or quota reached: downloading stops, seeding goes on, retried.
     Full,
@@ -127,7 +128,7 @@ pub enum DiskErrorKind {
 }
 
 /// What hashing a piece from disk found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum HashOutcome {
     /// Right bytes.
     Match,
@@ -140,7 +141,7 @@ pub enum HashOutcome {
 }
 
 /// A tracker of one torrent: its position when it was added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TrackerKey(pub u32);
 
 /// Something a torrent wants done. The shell does it and decides nothing.

@@ -9,6 +9,7 @@ pub mod io;
 pub mod metadata;
 mod peers;
 mod picker;
+mod random;
 pub mod torrent;
 pub mod trackers;
 mod webseeds;

@@ -5,6 +5,7 @@
 //! its last piece may be short (BEP 52). `layout` maps between the two; `verifier` gives the hash of a piece.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -148,6 +149,24 @@ pub struct Info {
 }
 
 impl Info {
+    /// No torrent at all: stands where a written state has been read, until what it belongs to is put there.
+    pub(crate) fn none() -> Arc<Self> {
+        Arc::new(Self {
+            name: Untrusted::default(),
+            kind: Kind::V1,
+            info_hash_v1: None,
+            info_hash_v2: None,
+            piece_length: 0,
+            private: false,
+            source: None,
+            files: Vec::new(),
+            raw: Bytes::new(),
+            pieces: Bytes::new(),
+            layers: BTreeMap::new(),
+            piece_count: 0,
+        })
+    }
+
     /// What the torrent is known by.
     pub fn id(&self) -> TorrentId {
         TorrentId(self.swarm_hashes().first().copied().expect("a torrent has at least one info-hash"))

@@ -57,12 +57,16 @@ fn stuck_words(what: &StuckThing) -> String {
             let lock = waits_for.as_ref().map(|lock| format!(", and waits for lock \"{}\"", shown(lock)));
             format!("{} has not come back from its poll{}", named(task), lock.unwrap_or_default())
         }
-        StuckThing::Hold { lock, site, holder, waiters } => {
+        StuckThing::Hold { lock, site, taken_at, holder, waiters } => {
             let holder = holder.as_ref().map_or("a thread of somebody else".to_owned(), named);
-            format!("lock \"{}\" of {site} is held by {holder}; {} wait", shown(lock), waiters.len())
+            let at = taken_at.as_ref().map(|site| format!(", taken at {site}")).unwrap_or_default();
+            format!("lock \"{}\" of {site} is held by {holder}{at}; {} wait", shown(lock), waiters.len())
         }
         StuckThing::Forgotten { task, queue, site, items } => {
             format!("{} was not woken for {items} items in queue \"{}\" of {site}", named(task), shown(queue))
+        }
+        StuckThing::Late { task, queue, items } => {
+            format!("{} does not serve queue \"{}\", in which are {items} items", named(task), shown(queue))
         }
         StuckThing::Deadlock { chain } => {
             let names: Vec<_> = chain.iter().map(|step| named(&step.task)).collect();

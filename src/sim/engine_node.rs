@@ -14,6 +14,7 @@ use crate::engine::NamedWebseed;
 use crate::engine::budget::{Budget, Grant, HostPlaces};
 use crate::engine::io::{Input, ReadError, ReaderId, ResumeRecord};
 use crate::engine::torrent::{Origin, Policy, Setup, StartingPoint, Torrent, WhenComplete};
+use crate::recorder::Recorder;
 use crate::units::{FetchId, PeerId, PieceIndex, Rate, Time};
 
 /// Events kept of one engine.
@@ -62,6 +63,8 @@ impl EngineOptions {
 #[derive(Debug)]
 pub struct EngineNode {
     pub(super) torrent: Torrent,
+    /// Records this run, where that is asked for.
+    pub(super) recorder: Option<Recorder>,
     pub(super) disk: Disk,
     pub(super) budget: Budget,
     pub(super) places: HostPlaces,
@@ -134,6 +137,7 @@ impl EngineNode {
         let first = opening(&budget, &torrent);
         Self {
             torrent,
+            recorder: None,
             disk,
             budget,
             places: HostPlaces::default(),
@@ -168,6 +172,7 @@ impl EngineNode {
             ..StartingPoint::default()
         };
         self.torrent = Torrent::new(now, setup(payload, &self.options, self.peer_id, start, seed));
+        self.recorder = self.recorder.is_some().then(Recorder::default);
         self.first = opening(&self.budget, &self.torrent);
         self.wake_at = None;
         self.grants_planned = false;
@@ -177,6 +182,11 @@ impl EngineNode {
         self.fetches.clear();
         self.places = HostPlaces::default();
         self.answers.clear();
+    }
+
+    /// Records from now on.
+    pub(super) fn start_recording(&mut self) {
+        self.recorder = Some(Recorder::default());
     }
 
     pub(super) fn note(&mut self, event: EventKind) {

@@ -18,6 +18,7 @@ use crate::contract::{
 };
 use crate::engine::io::{ReadRequest, ReaderId, ResumeRecord, TorrentCommand};
 use crate::engine::torrent::Policy;
+use crate::recorder::{NotRecorded, Recording};
 use crate::units::{FileIndex, PieceIndex, Rate};
 
 pub use web::run_web;
@@ -53,6 +54,26 @@ pub fn run(seed: u64) -> Result<Outcome, Failure> {
         steps: world.steps(),
         digest: world.digest(),
     })
+}
+
+/// As [`run`], with what each engine recorded of its last run; with the recordings, in the order of the engines.
+///
+/// # Errors
+/// The first rule that was broken, with the seed that replays it.
+pub fn run_recorded(seed: u64) -> Result<Vec<Result<Recording, NotRecorded>>, Failure> {
+    let mut scenario = Scenario::draw(seed, 1..=4);
+    let engines: Vec<NodeId> = scenario.world.node_ids().collect();
+    for id in &engines {
+        if let Some(node) = scenario.world.engine_mut(*id) {
+            node.start_recording();
+        }
+    }
+    scenario.trouble()?;
+    scenario.heal()?;
+    scenario.stop()?;
+    let now = scenario.world.now();
+    let nodes = engines.iter().filter_map(|id| scenario.world.engine(*id));
+    Ok(nodes.filter_map(|node| Some(node.recorder.as_ref()?.recording(now, &node.torrent))).collect())
 }
 
 /// Draws a scenario with one engine that downloads, and does many things to it within little time.

@@ -15,6 +15,7 @@ use super::trail::{Step, Trail};
 use super::web::WebServer;
 use crate::codec::peer::Message;
 use crate::engine::io::Input;
+use crate::recorder::EffectTally;
 use crate::units::{ConnectionId, PeerId, Time};
 
 /// Time between two looks of the checkers.
@@ -282,16 +283,25 @@ impl World {
         let (what, detail) = (input.kind(), detail_of(&input));
         let mut came_to_something = !matches!(input, Input::Deadline);
         self.trail.push(Step { at: now, node: id, what, detail });
+        let mut tally = EffectTally::default();
         let Some(node) = self.engine_mut(id) else { return };
+        if let Some(recorder) = &mut node.recorder {
+            recorder.input(now, &node.torrent, &input);
+        }
         node.torrent.handle(now, input);
         node.torrent.end_turn(now);
         while let Some(effect) = self.engine_mut(id).and_then(|node| node.torrent.poll_effect()) {
             came_to_something = true;
+            tally.note(&effect);
             self.check_effect(id, &effect);
             self.perform(id, effect);
         }
         self.check_turn(id);
         let Some(node) = self.engine_mut(id) else { return };
+        if let Some(recorder) = &mut node.recorder {
+            recorder.turn_ended(now, tally);
+            recorder.settle(now, &node.torrent);
+        }
         node.unlooked |= came_to_something;
         let Some((at, of)) = node.torrent.next_deadline() else { return };
         node.overdue_turns = if at <= now { node.overdue_turns + 1 } else { 0 };

@@ -68,6 +68,8 @@ fn every_call_of_the_contract_is_accepted() {
         "dump waits",
         "dump torrents --pprof",
         "dump recorder",
+        "dump recorder d43e --out f --unredacted",
+        "replay f --until 5 --stop-on stalled --quiet",
         "config path",
         "config init --config f",
         "config show",

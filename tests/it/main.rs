@@ -17,6 +17,7 @@ mod metainfo_corpora;
 mod parts;
 mod reading;
 mod real;
+mod recorder;
 mod screens;
 mod session;
 mod trackers;

@@ -24,9 +24,15 @@ pub struct DumpArgs {
     /// A profile for `go tool pprof`: of tasks what they are doing, of locks who holds them, of waits who waits for them
     #[arg(long, conflicts_with_all = ["json", "stacks"])]
     pub pprof: bool,
-    /// Write the profile into this file, instead of standard output
-    #[arg(long, value_name = "FILE", requires = "pprof")]
+    /// Write to this file: a profile, else to standard output; a recording, else to INFO-HASH.recording
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "stacks"])]
     pub out: Option<PathBuf>,
+    /// Of which torrent, where there are several: an info-hash or its beginning (recorder only)
+    #[arg(value_name = "TORRENT")]
+    pub torrent: Option<String>,
+    /// Leave passkeys and addresses as they are (recorder only)
+    #[arg(long, conflicts_with = "json")]
+    pub unredacted: bool,
 }
 
 /// What to look at.
@@ -46,6 +52,6 @@ pub enum DumpWhat {
     Waits,
     /// Each torrent as its owner sees it, those with most bytes left first; an owner that does not answer is named
     Torrents,
-    /// The flight recorder (refused: not built yet)
+    /// The flight recorder of a torrent: all that its owner was told of late, as a file for `unchoke replay`
     Recorder,
 }

@@ -5,6 +5,7 @@
 
 mod ctl;
 mod dump;
+mod replay;
 mod values;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 
 pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OrderArgs, ReadArgs, WebseedArgs, WebseedCommand};
 pub use dump::{DumpArgs, DumpWhat};
+pub use replay::ReplayArgs;
 pub use values::{
     FileLevel, Limit, OnOff, OrderOptions, duration_s, file_level, piece_length, priority_changes, rate_limit,
 };
@@ -86,6 +88,8 @@ pub enum Command {
     Ctl(CtlArgs),
     /// Look at a running unchoke from within: what is stuck, and its tasks, locks, queues or torrents
     Dump(DumpArgs),
+    /// Run a recording of `dump recorder` through the engine again, turn by turn
+    Replay(ReplayArgs),
     /// The configuration file
     Config(ConfigArgs),
 }

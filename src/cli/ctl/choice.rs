@@ -11,7 +11,10 @@ use crate::contract::{
 use crate::units::{FileIndex, WebseedKey};
 
 /// The one torrent whose info-hash begins with `id`.
-pub(super) fn torrent<'a>(id: &str, rows: &'a [Arc<TorrentRow>]) -> anyhow::Result<&'a Arc<TorrentRow>> {
+pub(in crate::cli) fn torrent<'a>(
+    id: &str,
+    rows: &'a [Arc<TorrentRow>],
+) -> anyhow::Result<&'a Arc<TorrentRow>> {
     let prefix = id.to_ascii_lowercase();
     let mut fitting = rows.iter().filter(|row| !prefix.is_empty() && row.id.to_string().starts_with(&prefix));
     let Some(found) = fitting.next() else {

@@ -17,6 +17,8 @@ use serde::Serialize;
 use super::args::{
     AddArgs, CtlArgs, CtlCommand, LimitArgs, OnOff, OrderArgs, WebseedArgs, WebseedCommand, priority_changes,
 };
+pub(super) use choice::torrent as find_torrent;
+
 use super::output::Output;
 use super::row::StatusLine;
 use super::source;

@@ -6,6 +6,7 @@
 //! by a thread that needs no worker of the engine's runtime.
 
 mod on_signal;
+mod recorder;
 
 use std::io::Write;
 use std::path::Path;
@@ -27,6 +28,9 @@ pub(super) use on_signal::{SignalDumps, Telling};
 /// Runs the command.
 pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Result<Exit> {
     check(arguments)?;
+    if arguments.what == DumpWhat::Recorder {
+        return recorder::run(arguments, state_dir).await;
+    }
     let mut output = Output::new();
     if arguments.pprof {
         let stacks = stacks(arguments.what, state_dir).await?;
@@ -59,22 +63,26 @@ pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Resul
     Ok(Exit::Done)
 }
 
-/// What does not go together, or is not built, is wrong usage whether an engine runs or not.
+/// What does not go together is wrong usage whether an engine runs or not.
 fn check(arguments: &DumpArgs) -> anyhow::Result<()> {
     let refused = |message: &str| Err(UsageError(message.to_owned()).into());
     match arguments.what {
-        DumpWhat::Recorder => {
-            return refused(
-                "dump recorder is not built yet; `unchoke dump` shows tasks, locks, queues, semaphores, owners, waits \
-                 and torrents",
-            );
-        }
         DumpWhat::Tasks | DumpWhat::Locks | DumpWhat::Waits => {}
-        DumpWhat::Queues | DumpWhat::Semaphores | DumpWhat::Owners | DumpWhat::Torrents => {
+        DumpWhat::Queues
+        | DumpWhat::Semaphores
+        | DumpWhat::Owners
+        | DumpWhat::Torrents
+        | DumpWhat::Recorder => {
             if arguments.pprof {
                 return refused("--pprof: there are profiles of tasks, locks and waits only");
             }
         }
+    }
+    if arguments.what != DumpWhat::Recorder && (arguments.torrent.is_some() || arguments.unredacted) {
+        return refused("a torrent and --unredacted go with `dump recorder` only");
+    }
+    if arguments.what != DumpWhat::Recorder && arguments.out.is_some() && !arguments.pprof {
+        return refused("--out goes with --pprof and with `dump recorder` only");
     }
     if arguments.stacks && arguments.what != DumpWhat::Tasks {
         return refused("--stacks: only tasks have stacks: `unchoke dump tasks --stacks`");

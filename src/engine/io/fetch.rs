@@ -68,7 +68,7 @@ impl FetchPart {
 }
 
 /// What the head of a webseed's answer said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FetchHead {
     /// Its status.
     pub status: u16,
@@ -80,8 +80,27 @@ pub struct FetchHead {
     pub skip_bytes: u64,
 }
 
+/// A head as it is read from a recording, whose protocol becomes one of the words that clients use.
+#[derive(serde::Deserialize)]
+struct WrittenHead {
+    status: u16,
+    protocol: String,
+    latency_us: u64,
+    skip_bytes: u64,
+}
+
+impl<'de> serde::Deserialize<'de> for FetchHead {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let WrittenHead { status, protocol, latency_us, skip_bytes } =
+            WrittenHead::deserialize(deserializer)?;
+        let known = ["HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/3"];
+        let protocol = known.into_iter().find(|known| *known == protocol).unwrap_or("HTTP/1.1");
+        Ok(Self { status, protocol, latency_us, skip_bytes })
+    }
+}
+
 /// Why a webseed did not give what it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[error("{message}")]
 pub struct FetchError {
     /// What follows from it.
@@ -97,7 +116,7 @@ pub struct FetchError {
 }
 
 /// The kinds of webseed failures that are treated differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum FetchErrorKind {
     /// The server does not have that file, or another one in its place: others may be good.
     NotThere,

@@ -21,7 +21,7 @@ pub enum HostAsk {
 }
 
 /// What a torrent hears of a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum HostNews {
     /// It may have so many more requests under way.
     Places(u32),
@@ -30,7 +30,7 @@ pub enum HostNews {
 }
 
 /// How long a host is left alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HostRest {
     /// Nothing is asked of it before this.
     pub until: Time,

@@ -14,7 +14,7 @@ use crate::contract::PeerSource;
 use crate::units::{ConnectionId, FetchId, PieceIndex};
 
 /// Something that happened to a torrent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Input {
     /// A person asked.
     Command(TorrentCommand),
@@ -93,6 +93,7 @@ pub enum Input {
         /// The range read.
         range: BlockRequest,
         /// The bytes, exactly as many as asked for.
+        #[serde(with = "crate::codec::payload::result")]
         result: Result<Bytes, DiskError>,
     },
     /// [`super::Effect::SaveResume`] is done: the data is synced and the record is in the store.
@@ -128,6 +129,7 @@ pub enum Input {
         /// Which request.
         fetch: FetchId,
         /// The blocks, each as long as was asked for.
+        #[serde(with = "crate::codec::payload::list")]
         blocks: Vec<Bytes>,
     },
     /// [`super::Effect::Fetch`] is done or failed; nothing more comes of it.

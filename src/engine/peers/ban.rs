@@ -28,16 +28,28 @@ impl BannedPeer {
 }
 
 /// The banned, and the evidence against those not banned yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::engine) struct Bans {
     banned: BTreeSet<BannedPeer>,
     /// For each piece that failed: what each contributor sent for each block.
     evidence: BTreeMap<PieceIndex, Vec<Contribution>>,
     salt: u64,
+    #[serde(skip, default = "Digests::carried")]
+    digests: Digests,
+}
+
+/// How blocks are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Digests {
+    /// By their bytes.
+    #[default]
+    OfBytes,
+    /// In a replay, which has no payload: by what [`SentBlock::carry`] put there.
+    Carried,
 }
 
 /// Where a block came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::engine) enum Sender {
     /// A peer.
     Peer(SocketAddr),
@@ -46,7 +58,7 @@ pub(in crate::engine) enum Sender {
 }
 
 /// A block of a piece that failed, as one sender sent it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Contribution {
     begin: u32,
     from: Sender,
@@ -54,16 +66,22 @@ struct Contribution {
 }
 
 /// A block that took part in a piece.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::engine) struct SentBlock {
     pub(in crate::engine) begin: u32,
     pub(in crate::engine) from: Sender,
+    #[serde(with = "crate::codec::payload")]
     pub(in crate::engine) data: Bytes,
 }
 
 impl Bans {
     pub(in crate::engine) fn new(banned: impl IntoIterator<Item = BannedPeer>, salt: u64) -> Self {
-        Self { banned: banned.into_iter().collect(), evidence: BTreeMap::new(), salt }
+        Self {
+            banned: banned.into_iter().collect(),
+            evidence: BTreeMap::new(),
+            salt,
+            digests: Digests::OfBytes,
+        }
     }
 
     pub(in crate::engine) fn is_banned(&self, address: SocketAddr) -> bool {
@@ -96,13 +114,13 @@ impl Bans {
             return self.ban(contributors);
         }
         if self.is_suspect(piece) || self.evidence.len() < limits::SUSPECT_PIECES_MAX {
-            let salt = self.salt;
+            let (salt, digests) = (self.salt, self.digests);
             let seen = self.evidence.entry(piece).or_default();
             seen.truncate(limits::EVIDENCE_BLOCKS_MAX.saturating_sub(blocks.len()));
             seen.extend(blocks.iter().map(|block| Contribution {
                 begin: block.begin,
                 from: block.from,
-                digest: digest(salt, &block.data),
+                digest: digests.digest(salt, &block.data),
             }));
         }
         Vec::new()
@@ -112,13 +130,18 @@ impl Bans {
     pub(in crate::engine) fn piece_passed(&mut self, piece: PieceIndex, blocks: &[SentBlock]) -> Vec<Sender> {
         let Some(evidence) = self.evidence.remove(&piece) else { return Vec::new() };
         let right: BTreeMap<u32, u64> =
-            blocks.iter().map(|block| (block.begin, digest(self.salt, &block.data))).collect();
+            blocks.iter().map(|block| (block.begin, self.digest(&block.data))).collect();
         let liars: BTreeSet<Sender> = evidence
             .iter()
             .filter(|sent| right.get(&sent.begin).is_some_and(|right| *right != sent.digest))
             .map(|sent| sent.from)
             .collect();
         self.ban(liars)
+    }
+
+    /// The digest of a block.
+    pub(in crate::engine) fn digest(&self, data: &[u8]) -> u64 {
+        self.digests.digest(self.salt, data)
     }
 
     /// Gives those that were not banned before: of one liar's pieces several may fail after each other.
@@ -138,12 +161,38 @@ impl Bans {
     }
 }
 
-/// A digest that a peer cannot aim at without knowing the salt.
-fn digest(salt: u64, data: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write_u64(salt);
-    hasher.write(data);
-    hasher.finish()
+impl Digests {
+    const fn carried() -> Self {
+        Self::Carried
+    }
+
+    /// A digest that a peer cannot aim at without knowing the salt; no longer than the block, so that a block can carry it.
+    fn digest(self, salt: u64, data: &[u8]) -> u64 {
+        let mut digest = match self {
+            Self::OfBytes => {
+                let mut hasher = DefaultHasher::new();
+                hasher.write_u64(salt);
+                hasher.write(data);
+                hasher.finish().to_le_bytes()
+            }
+            Self::Carried => [0; 8],
+        };
+        let length = data.len().min(digest.len());
+        if self == Self::Carried {
+            digest[..length].copy_from_slice(&data[..length]);
+        }
+        digest[length..].fill(0);
+        u64::from_le_bytes(digest)
+    }
+}
+
+impl SentBlock {
+    /// Puts a block of the same length in its place that carries this digest.
+    pub(in crate::engine) fn carry(&mut self, digest: u64) {
+        let mut data = vec![0; self.data.len()];
+        data.iter_mut().zip(digest.to_le_bytes()).for_each(|(to, from)| *to = from);
+        self.data = data.into();
+    }
 }
 
 #[cfg(test)]

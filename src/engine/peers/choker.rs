@@ -21,7 +21,7 @@ pub(in crate::engine) struct Candidate {
 }
 
 /// The round's clock and the connection whose turn it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Choker {
     next_round_at: Time,
     next_optimistic_at: Time,

@@ -13,7 +13,7 @@ use crate::engine::io::NewConnection;
 use crate::units::{ConnectionId, PeerId, PieceIndex, Time};
 
 /// How a peer's pieces entered the availability counts, so that they leave the same way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) enum CountedAs {
     /// Not at all: it has not told yet.
     Nothing,
@@ -24,7 +24,7 @@ pub(in crate::engine) enum CountedAs {
 }
 
 /// One connection of a torrent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Connection {
     pub(in crate::engine) id: ConnectionId,
     pub(in crate::engine) address: SocketAddr,

@@ -10,7 +10,7 @@ use crate::contract::PeerSource;
 use crate::limits;
 use crate::units::Time;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Standing {
     /// May be called from this instant on.
     Idle(Time),
@@ -22,7 +22,7 @@ enum Standing {
     Never,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Known {
     source: PeerSource,
     fails: u32,
@@ -32,7 +32,7 @@ struct Known {
 }
 
 /// The address book of one torrent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct KnownPeers {
     peers: BTreeMap<SocketAddr, Known>,
     calling: u32,
@@ -259,7 +259,7 @@ impl KnownPeers {
 }
 
 /// Whether peers that have everything are called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) enum Seeds {
     /// They are.
     Call,

@@ -7,7 +7,7 @@ use crate::units::{Rate, Time};
 const SLICES: usize = 8;
 
 /// Bytes per second over `limits::RATE_WINDOW`, in slices, so that old bytes leave one slice at a time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct RateMeter {
     slices: [u64; SLICES],
     /// Which slice of all time was written last.

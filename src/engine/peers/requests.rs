@@ -8,7 +8,7 @@ use crate::limits;
 use crate::units::{BlockIndex, PieceIndex, Time};
 
 /// A request on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Outstanding {
     pub(in crate::engine) piece: PieceIndex,
     pub(in crate::engine) block: BlockIndex,
@@ -16,7 +16,7 @@ pub(in crate::engine) struct Outstanding {
 }
 
 /// The requests of one peer and the size of its pipeline.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Requests {
     outstanding: VecDeque<Outstanding>,
     /// Cancelled or timed out, and perhaps still under way: such a block is taken, not counted as unasked.

@@ -7,7 +7,7 @@ use crate::limits;
 use crate::units::PieceIndex;
 
 /// The queue of one peer's requests.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct UploadQueue {
     waiting: VecDeque<BlockRequest>,
     /// Handed to the disk as one read, not sent yet.

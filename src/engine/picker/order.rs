@@ -32,13 +32,15 @@ const ABSENT: u16 = u16::MAX;
 const SHRINK_AT: usize = 4;
 
 /// The order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct PieceOrder {
     /// The pieces of each bucket that has some; lower buckets come first.
     buckets: BTreeMap<u16, Vec<PieceIndex>>,
     /// Where each piece lies in its bucket; meaningless for absent ones.
+    #[serde(skip)]
     position: Vec<u32>,
     /// Which bucket each piece is in, or `ABSENT`.
+    #[serde(skip)]
     bucket: Vec<u16>,
     levels: [LevelSet; PieceLevel::WANTED.len()],
     length: u32,
@@ -50,7 +52,7 @@ pub(in crate::engine) struct PieceOrder {
 }
 
 /// The pieces of one level.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct LevelSet {
     members: Bits,
     /// No member lies before this piece.
@@ -71,6 +73,23 @@ impl PieceOrder {
             version: 0,
             raised: 0,
         }
+    }
+
+    /// Finds again where each piece lies, which a written order does not say. False where it is not one of `length` pieces.
+    pub(in crate::engine) fn place_again(&mut self, length: u32) -> bool {
+        self.position = vec![0; length as usize];
+        self.bucket = vec![ABSENT; length as usize];
+        for (number, pieces) in &self.buckets {
+            for (at, piece) in pieces.iter().enumerate() {
+                let (Some(bucket), Some(position)) =
+                    (self.bucket.get_mut(piece.at()), self.position.get_mut(piece.at()))
+                else {
+                    return false;
+                };
+                (*bucket, *position) = (*number, index32(at));
+            }
+        }
+        true
     }
 
     /// How many pieces are requestable.

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::units::{PieceIndex, Time};
 
 /// Pieces to hash from disk.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Checks {
     waiting: VecDeque<PieceIndex>,
     in_flight: BTreeSet<PieceIndex>,

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::units::Time;
 
 /// What a torrent may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Phase {
     /// Everything.
     Running,

@@ -13,6 +13,7 @@ mod partial;
 mod pieces;
 mod planning;
 mod readers;
+mod recording;
 mod serving;
 mod start;
 mod storing;
@@ -41,13 +42,15 @@ use pieces::{Audit, Pieces, RunCache};
 use readers::Readers;
 use storing::Storing;
 
+pub use recording::BlockDigests;
 pub use start::{Origin, Policy, Setup, StartingPoint, WhenComplete};
 pub use view::DetailExtras;
 
 /// The owner of one torrent.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Torrent {
     id: TorrentId,
+    #[serde(skip, default = "Info::none")]
     info: Arc<Info>,
     peer_id: PeerId,
     listen_port: u16,
@@ -56,8 +59,10 @@ pub struct Torrent {
     known: KnownPeers,
     order: DownloadOrder,
     readers: Readers,
+    #[serde(skip)]
     runs: RunCache,
     /// The walk over all pieces that compares what is derived, while that is asked for.
+    #[serde(skip)]
     audit: Option<Audit>,
     bans: Bans,
     choker: Choker,
@@ -75,12 +80,14 @@ pub struct Torrent {
     allowance: Allowance,
     /// When connections are looked at for silence, overdue requests and keep-alives.
     next_housekeeping_at: Time,
+    #[serde(skip)]
     effects: VecDeque<Effect>,
+    #[serde(with = "crate::engine::random")]
     rng: fastrand::Rng,
 }
 
 /// Payload bytes that flowed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Totals {
     /// Over all runs.
     downloaded_bytes: u64,
@@ -92,7 +99,7 @@ struct Totals {
 }
 
 /// Bytes the shared budget lets flow; `None`: no limit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Allowance {
     up_bytes: Option<u64>,
     down_bytes: Option<u64>,

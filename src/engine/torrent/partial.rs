@@ -8,16 +8,24 @@ use crate::metainfo::Info;
 use crate::units::{BlockIndex, ConnectionId, PieceIndex, WebseedKey};
 
 /// Where one block is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Block {
     /// Nobody is asked for it.
     Free,
     /// On the wire to this many peers.
     Requested(u8),
     /// Here.
-    Memory { data: Bytes, from: Sender },
+    Memory {
+        #[serde(with = "crate::codec::payload")]
+        data: Bytes,
+        from: Sender,
+    },
     /// Here, and being written.
-    Writing { data: Bytes, from: Sender },
+    Writing {
+        #[serde(with = "crate::codec::payload")]
+        data: Bytes,
+        from: Sender,
+    },
     /// Written; not verified.
     Disk,
     /// Part of a pad file: zeros, never asked for (BEP 47).
@@ -25,7 +33,7 @@ enum Block {
 }
 
 /// Who alone may give the blocks of a piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) enum Owner {
     /// A peer.
     Peer(ConnectionId),
@@ -44,7 +52,7 @@ impl Owner {
 }
 
 /// The blocks of one piece.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Partial {
     blocks: Vec<Block>,
     free: u32,

@@ -20,13 +20,13 @@ use crate::limits;
 use crate::units::{PieceIndex, Time};
 
 /// Those who read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Readers {
     readers: BTreeMap<ReaderId, Reader>,
 }
 
 /// One who reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Reader {
     /// Where it stands, in the space of pieces.
     position: u64,
@@ -38,7 +38,7 @@ struct Reader {
     standing: Standing,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Standing {
     /// It got its bytes and may ask for the next.
     Answered,

@@ -92,7 +92,7 @@ impl Default for Policy {
 }
 
 /// What a torrent does when all that is wanted is here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum WhenComplete {
     /// It serves others.
     #[default]

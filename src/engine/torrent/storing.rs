@@ -14,7 +14,7 @@ use crate::limits;
 use crate::units::{PieceIndex, Time};
 
 /// What is on its way to the disk.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Storing {
     /// Whole pieces being hashed and written, with who sent their blocks.
     pieces: BTreeMap<PieceIndex, Vec<SentBlock>>,
@@ -50,6 +50,16 @@ impl Storing {
     /// Whether no payload is on its way to the disk.
     fn is_written(&self) -> bool {
         self.pieces.is_empty() && self.spilling.is_empty()
+    }
+
+    /// The blocks of a piece that is being stored.
+    pub(super) fn sent_blocks(&self, piece: PieceIndex) -> &[SentBlock] {
+        self.pieces.get(&piece).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// As [`Self::sent_blocks`], to change them.
+    pub(super) fn sent_blocks_mut(&mut self, piece: PieceIndex) -> &mut [SentBlock] {
+        self.pieces.get_mut(&piece).map(Vec::as_mut_slice).unwrap_or_default()
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -44,7 +44,7 @@ pub enum Due {
 }
 
 /// How much the torrent longs for addresses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum PeerNeed {
     /// Trackers are asked at their interval.
     #[default]
@@ -54,7 +54,7 @@ pub enum PeerNeed {
 }
 
 /// Whether the torrent takes part in its swarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Run {
     Running,
     /// Goodbyes are waited for until then.
@@ -65,7 +65,7 @@ enum Run {
 }
 
 /// All trackers of one torrent.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Trackers {
     /// By key.
     trackers: Vec<Tracker>,
@@ -74,6 +74,7 @@ pub struct Trackers {
     run: Run,
     need: PeerNeed,
     key: u32,
+    #[serde(with = "super::random")]
     rng: fastrand::Rng,
 }
 

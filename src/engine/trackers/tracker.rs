@@ -15,7 +15,7 @@ use crate::units::Time;
 use super::PeerNeed;
 
 /// What came of the last announce, with what decides the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Standing {
     /// Not asked yet, or not since the start.
     Idle { due: Time },
@@ -35,7 +35,7 @@ enum Standing {
 }
 
 /// One tracker.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Tracker {
     url: String,
     /// Its URL allows scrapes.

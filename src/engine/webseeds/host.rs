@@ -7,7 +7,7 @@ use crate::limits;
 use crate::units::Time;
 
 /// One host.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Host {
     /// Places that the budget granted and no request takes.
     pub(in crate::engine) free: u32,

@@ -34,7 +34,7 @@ pub struct NamedWebseed {
 }
 
 /// All webseeds of a torrent, their hosts, and what they are asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Webseeds {
     all: BTreeMap<WebseedKey, Webseed>,
     pub(in crate::engine) hosts: BTreeMap<HostKey, Host>,

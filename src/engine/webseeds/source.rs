@@ -13,7 +13,7 @@ use crate::metainfo::Info;
 use crate::units::{BlockIndex, FileIndex, PieceIndex, Time, WebseedKey};
 
 /// A webseed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Webseed {
     pub(in crate::engine) key: WebseedKey,
     pub(in crate::engine) url: String,

@@ -9,7 +9,7 @@ use crate::limits::{self, BLOCK_BYTES};
 use crate::units::{BlockIndex, FetchId, FileIndex, PieceIndex, Time, WebseedKey};
 
 /// A request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Underway {
     pub(in crate::engine) id: FetchId,
     pub(in crate::engine) webseed: WebseedKey,
@@ -36,7 +36,7 @@ pub(in crate::engine) struct Underway {
 }
 
 /// A block that is to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Pending {
     piece: PieceIndex,
     block: BlockIndex,

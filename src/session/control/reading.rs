@@ -30,6 +30,33 @@ impl Control {
     }
 }
 
+impl Control {
+    pub(super) fn recording(&self, torrent: TorrentId, reply: Reply) {
+        let Some(member) = self.directory.member(torrent) else {
+            reply.send(Err(no_such_torrent(torrent)));
+            return;
+        };
+        if member.storage.is_none() {
+            let message = "nothing is recorded until the metadata is here; try again when it is";
+            reply.send(Err(Refusal::new(message)));
+            return;
+        }
+        let asking = async move { reply.send(recording(&member.inbox).await) };
+        inspect::spawn_for(torrent, format!("recording of {torrent}"), asking).detach();
+    }
+}
+
+/// The file is put together here, so that the owner goes on.
+async fn recording(inbox: &inspect::Sender<ToDriver>) -> Result<Answer, Refusal> {
+    let (reply, answer) = inspect::reply("a recording");
+    let gone = || Refusal::new("the torrent is just being removed");
+    inbox.send(ToDriver::Recording(reply)).await.map_err(|_| gone())?;
+    let recording = answer.await.map_err(|_| gone())?.map_err(|why| Refusal::new(why.to_string()))?;
+    let bytes = inspect::aside(|| recording.to_bytes());
+    let bytes = bytes.map_err(|_| Refusal::new("the recording could not be encoded"))?;
+    Ok(Answer::Bytes(FileBytes(bytes.into())))
+}
+
 async fn read(inbox: inspect::Sender<ToDriver>, request: ReadRequest, mut reply: Reply) {
     let (sender, answer) = inspect::reply("bytes of a file");
     if inbox.send(ToDriver::Read(request, sender)).await.is_err() {

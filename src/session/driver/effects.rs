@@ -6,14 +6,18 @@ use super::Driver;
 use crate::engine::budget::Flow;
 use crate::engine::io::{Effect, ReadError, ReaderId};
 use crate::inspect;
+use crate::recorder::EffectTally;
 use crate::session::budget::ToBudget;
 use crate::session::disk::PieceWork;
 use crate::session::net::OutgoingBlock;
 
 impl Driver {
     /// Performs what the torrent wants done; what goes to peers is handed over by `Outside::flush`.
-    pub(super) fn perform_effects(&mut self) {
+    /// Counts them.
+    pub(super) fn perform_effects(&mut self) -> EffectTally {
+        let mut tally = EffectTally::default();
         while let Some(effect) = self.torrent.poll_effect() {
+            tally.note(&effect);
             match effect {
                 Effect::Send { connection, message } => self.outside.send(connection, message),
                 Effect::SendBlock { connection, piece, begin, data } => {
@@ -43,6 +47,7 @@ impl Driver {
                 }
             }
         }
+        tally
     }
 
     /// A reader's bytes are here. One that waits no more is let go.

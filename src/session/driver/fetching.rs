@@ -18,6 +18,7 @@ use crate::engine::torrent::DetailExtras;
 use crate::inspect;
 use crate::limits;
 use crate::metainfo::Magnet;
+use crate::recorder::NotRecorded;
 use crate::session::disk::FileStamp;
 use crate::session::store::{Change, SavedMagnet, SavedResume, SavedSource, SavedTorrent};
 use crate::units::Time;
@@ -141,6 +142,8 @@ impl Fetching {
         for answer in answers {
             match answer {
                 PendingAnswer::Done(reply) => reply.send(()),
+                // The driver that takes over records from its first turn on.
+                PendingAnswer::Recording(reply) => reply.send(Err(NotRecorded::NotYet)),
                 PendingAnswer::Detail(reply) => reply.send(Arc::new(self.detail(now, self.row()))),
             }
         }
@@ -187,7 +190,7 @@ impl Fetching {
                 });
             }
             // It has no files yet: whoever asked is told that nobody answers.
-            ToDriver::Read(..) | ToDriver::EndRead(_) => {}
+            ToDriver::Read(..) | ToDriver::EndRead(_) | ToDriver::Recording(_) => {}
             // It has no disk jobs.
             ToDriver::DiskNotice(_) => {}
         }

@@ -9,6 +9,7 @@ mod effects;
 mod fetching;
 mod outside;
 mod pictures;
+mod recording;
 mod saving;
 
 pub(in crate::session) use fetching::{FetchParts, FetchProgress, Found, HandedOver, start_fetch};
@@ -35,6 +36,7 @@ use crate::engine::io::{DiskError, Input, ReadError, ReadRequest, ReaderId, Torr
 use crate::engine::torrent::{DetailExtras, Torrent};
 use crate::inspect;
 use crate::limits;
+use crate::recorder::Recorder;
 use crate::units::{PeerId, Time};
 
 use auditing::Auditing;
@@ -62,6 +64,8 @@ pub(in crate::session) enum ToDriver {
     Detail(inspect::ReplySender<Arc<TorrentDetail>>),
     /// Somebody begins or ceases to look at all of it.
     Watch(Watch),
+    /// Somebody wants what the flight recorder has; answered when the turn is over.
+    Recording(recording::RecordingReply),
     /// A disk job that no input answers failed.
     DiskNotice(DiskError),
     /// Said to a magnet whose metadata is not here yet, or was just found.
@@ -74,7 +78,7 @@ impl ToDriver {
         match self {
             Self::Input(input) | Self::Do(input, _) => input.may_be_long(),
             Self::Heard(heard) => heard.input.may_be_long(),
-            Self::Order(..) | Self::Detail(_) | Self::Watch(_) => true,
+            Self::Order(..) | Self::Detail(_) | Self::Watch(_) | Self::Recording(_) => true,
             Self::Greeted(_) | Self::Read(..) | Self::EndRead(_) | Self::DiskNotice(_) | Self::Fetch(_) => {
                 false
             }
@@ -156,6 +160,7 @@ struct Driver {
     /// Jobs that found the disk queue full.
     waiting_jobs: VecDeque<Job>,
     pictures: Pictures,
+    recorder: Recorder,
     auditing: Auditing,
     /// Readers that wait for their bytes.
     reads: BTreeMap<ReaderId, inspect::ReplySender<Result<Bytes, ReadError>>>,
@@ -181,6 +186,7 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
         added_unix_s: parts.added_unix_s,
         waiting_jobs: VecDeque::new(),
         pictures,
+        recorder: Recorder::default(),
         reads: BTreeMap::new(),
         unsaid: VecDeque::new(),
         stopped: false,
@@ -279,6 +285,7 @@ impl Driver {
         self.submit_waiting();
         self.say_to_budget();
         self.plan(now);
+        self.settle_recorder(now);
         slowest.consider("planning", now, self.outside.shared.clock.now());
         // What a person changed is seen in the turn that changes it.
         let wait = if answers.is_empty() { PictureWait::Interval } else { PictureWait::None };
@@ -296,12 +303,13 @@ impl Driver {
     fn plan(&mut self, now: Time) {
         loop {
             self.torrent.end_turn(now);
-            self.perform_effects();
+            let effects = self.perform_effects();
+            self.recorder.turn_ended(now, effects);
             let gone = self.outside.flush();
             if gone.is_empty() {
                 return;
             }
-            gone.into_iter().for_each(|closed| self.torrent.handle(now, closed));
+            gone.into_iter().for_each(|closed| self.handle(now, closed));
         }
     }
 
@@ -326,6 +334,10 @@ impl Driver {
             ToDriver::Detail(reply) => {
                 answers.push(PendingAnswer::Detail(reply));
                 "detail"
+            }
+            ToDriver::Recording(reply) => {
+                answers.push(PendingAnswer::Recording(reply));
+                "recording"
             }
             ToDriver::DiskNotice(error) => {
                 self.tell(EventKind::DiskFailed { message: error.message });
@@ -356,7 +368,7 @@ impl Driver {
         if let Input::FetchEnded { fetch, .. } = &input {
             self.outside.end_fetch(*fetch);
         }
-        self.torrent.handle(now, input);
+        self.handle(now, input);
         kind
     }
 
@@ -372,6 +384,7 @@ impl Driver {
     fn answer(&mut self, answer: PendingAnswer) {
         match answer {
             PendingAnswer::Done(reply) => reply.send(()),
+            PendingAnswer::Recording(reply) => reply.send(self.recording()),
             PendingAnswer::Detail(reply) => {
                 let now = self.outside.shared.clock.now();
                 let row = Arc::new(self.torrent.row(now, self.added_unix_s));
@@ -415,6 +428,7 @@ enum PictureWait {
 enum PendingAnswer {
     Done(inspect::ReplySender<()>),
     Detail(inspect::ReplySender<Arc<TorrentDetail>>),
+    Recording(recording::RecordingReply),
 }
 
 /// The input that took longest in a turn.

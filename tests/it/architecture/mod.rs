@@ -55,8 +55,13 @@ const TABLE: &[Row] = &[
         must_not_contain: &["ratatui", "crossterm"],
     },
     Row {
-        module: "sim",
+        module: "recorder",
         may_import: &["units", "limits", "codec", "metainfo", "contract", "engine"],
+        must_not_contain: PURE,
+    },
+    Row {
+        module: "sim",
+        may_import: &["units", "limits", "codec", "metainfo", "contract", "engine", "recorder"],
         must_not_contain: PURE,
     },
     Row {
@@ -71,6 +76,7 @@ const TABLE: &[Row] = &[
             "engine",
             "report",
             "inspect",
+            "recorder",
         ],
         must_not_contain: &["ratatui", "crossterm"],
     },
@@ -91,6 +97,7 @@ const TABLE: &[Row] = &[
             "engine",
             "report",
             "inspect",
+            "recorder",
             "session",
             "tui",
         ],

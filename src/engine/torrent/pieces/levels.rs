@@ -8,7 +8,7 @@ use crate::metainfo::Info;
 use crate::units::FileIndex;
 
 /// The levels of files and pieces.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Levels {
     files: Vec<Priority>,
     pieces: Vec<PieceLevel>,
@@ -26,6 +26,11 @@ impl Levels {
             first_last: FirstLast::Alike,
             readers: BTreeMap::new(),
         }
+    }
+
+    /// Whether there is a level for each piece and file.
+    pub(super) fn fit(&self, info: &Info) -> bool {
+        self.files.len() == info.files.len() && self.pieces.len() == info.piece_count() as usize
     }
 
     pub(super) fn of_piece(&self, piece: PieceIndex) -> PieceLevel {

@@ -28,7 +28,7 @@ use runs::StaleParts;
 use tally::{PartialTally, Tally};
 
 /// What is known of a piece's bytes on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) enum PieceState {
     /// Perhaps there: hashed when it would be requested, or when it is asked of us.
     OnDemand,
@@ -67,8 +67,9 @@ impl PieceState {
 }
 
 /// The pieces of one torrent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::engine) struct Pieces {
+    #[serde(skip, default = "Info::none")]
     info: Arc<Info>,
     state: Vec<PieceState>,
     levels: Levels,
@@ -96,16 +97,33 @@ pub(in crate::engine) struct Pieces {
     file_done_bytes: Vec<u64>,
     tally: Tally,
     /// Parts of the run map that are out of date.
+    #[serde(skip)]
     stale_runs: StaleParts,
     /// Bytes of all files, pads aside.
     payload_bytes: u64,
     has_pads: bool,
     /// Pieces looked at since the beginning: what a change costs, for tests and the inspector.
+    #[serde(skip)]
     visits: u64,
+    #[serde(with = "crate::engine::random")]
     rng: fastrand::Rng,
 }
 
 impl Pieces {
+    /// Makes what was read of a written state whole again. Fails where it is the state of another torrent.
+    pub(in crate::engine) fn put_info(&mut self, info: Arc<Info>) -> Result<(), postcard::Error> {
+        let count = info.piece_count();
+        let fits = self.state.len() == count as usize
+            && self.levels.fit(&info)
+            && self.availability.len() == count as usize
+            && self.file_done_bytes.len() == info.files.len()
+            && self.order.place_again(count)
+            && self.unknown.as_mut().is_none_or(|unknown| unknown.place_again(count));
+        self.stale_runs = StaleParts::all(count);
+        self.info = info;
+        if fits { Ok(()) } else { Err(postcard::Error::SerdeDeCustom) }
+    }
+
     /// All pieces in the states that `initial` gives, with these file priorities.
     pub(in crate::engine) fn new(
         info: Arc<Info>,

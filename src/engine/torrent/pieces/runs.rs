@@ -25,7 +25,7 @@ pub(in crate::engine::torrent) struct RunCache {
 }
 
 /// Which parts of the run map are out of date.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct StaleParts(Vec<bool>);
 
 impl StaleParts {

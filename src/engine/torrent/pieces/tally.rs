@@ -6,7 +6,7 @@ use crate::engine::bits::Bits;
 use crate::engine::torrent::partial::Partial;
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Tally {
     pub(super) wanted: u32,
     pub(super) wanted_have: u32,

@@ -1,0 +1,27 @@
+//! Bounds of the flight recorder.
+
+use std::time::Duration;
+
+/// Bytes that the recording of one torrent takes, in memory and, its info dictionary aside, in the file: what the last
+/// minutes of a busy torrent come to, while hundreds of torrents fit into a server.
+pub const RECORDING_BYTES_MAX: usize = 16 << 20;
+
+/// How far back a recording goes: longer than any wait of the engine that a person would sit out before asking.
+pub const RECORDING_SPAN: Duration = Duration::from_secs(600);
+
+/// A recording is cut into so many parts, each with the state that it begins with: the oldest goes as a whole, so at most
+/// one part of what could be kept is lost.
+pub const RECORDING_PARTS: u32 = 4;
+
+/// Largest state of a torrent that is recorded: two of them, with as much of inputs, fit into a recording. A torrent with
+/// a larger one has millions of pieces.
+pub const RECORDED_STATE_BYTES_MAX: usize = RECORDING_BYTES_MAX / 4;
+
+/// Longest payload of one input that a recording may claim when it is read: more than any read or block has.
+pub const RECORDED_PAYLOAD_BYTES_MAX: usize = 4 << 20;
+
+/// Largest recording file that is read: a recording, and the largest info dictionary.
+pub const RECORDING_FILE_BYTES_MAX: u64 = 160 << 20;
+
+/// A replay tells of a torrent that downloads and gets nothing for so long: longer than a request may be overdue.
+pub const REPLAY_STALL: Duration = Duration::from_secs(10);
