@@ -141,12 +141,13 @@ fn draw_status(look: &Look, inspector: &Inspector, buffer: &mut Buffer, area: Re
 
 fn draw_stuck(look: &Look, dump: &Dump, buffer: &mut Buffer, area: Rect) {
     let rows = usize::from(area.height);
+    let stuck = shown::causes_first(dump);
     for (at, row) in area.rows().enumerate() {
-        let left = dump.stuck.len() - at;
+        let left = stuck.len() - at;
         let said = if at + 1 == rows && left > 1 {
             text::more_stuck(left)
         } else {
-            text::stuck(&dump.stuck[at], |outside| look.outside(outside, || None))
+            text::stuck(stuck[at], |outside| look.outside(outside, || None))
         };
         look.line(buffer, row, &[Span::new(format!(" {said}"), Role::Error)]);
     }
@@ -249,7 +250,10 @@ fn draw_selected(look: &Look, inspector: &Inspector, buffer: &mut Buffer, area: 
     };
     let lines = [
         Span::new(format!(" {}", name.trim_start()), Role::Title),
-        Span::new(before(text::about_heading(page.kind), about), Role::Text),
+        Span::new(
+            before(if page.comparing { "" } else { text::about_heading(page.kind) }, about),
+            Role::Text,
+        ),
         Span::new(format!(" {numbers}"), Role::Quiet),
         Span::new(before(text::MADE_AT, place), Role::Quiet),
     ];

@@ -6,7 +6,7 @@ use super::groups::{Group, in_words, member, title, wait_words};
 use super::page::{Line, Page};
 use super::tree::{Branch, Circle};
 use super::{Inspector, time_heading};
-use crate::contract::{DumpRows, Untrusted};
+use crate::contract::{Dump, DumpRows, Stuck, StuckThing, Untrusted};
 use crate::tui::theme::Role;
 use crate::tui::widgets::Look;
 use crate::tui::{format, text};
@@ -62,7 +62,7 @@ pub(super) fn text(look: &Look, inspector: &Inspector) -> Option<String> {
     let page = inspector.page();
     let dump = page.look.as_ref()?;
     let mut lines = vec![format!("{} {}", text::INSPECTOR, text::inspector_page(page.kind))];
-    for stuck in &dump.stuck {
+    for stuck in causes_first(dump) {
         lines.push(text::stuck(stuck, |outside| look.outside(outside, || None)));
     }
     lines.push(title(&dump.rows));
@@ -95,6 +95,20 @@ pub(super) fn text(look: &Look, inspector: &Inspector) -> Option<String> {
         lines.push(said.trim_end().to_owned());
     }
     Some(lines.join("\n") + "\n")
+}
+
+/// What is stuck, that which explains the most first: whoever waits for a held lock is stuck as well.
+pub(super) fn causes_first(dump: &Dump) -> Vec<&Stuck> {
+    let mut stuck: Vec<&Stuck> = dump.stuck.iter().collect();
+    stuck.sort_by_key(|stuck| match &stuck.what {
+        StuckThing::Deadlock { .. } => 0,
+        StuckThing::Hold { .. } => 1,
+        StuckThing::Forgotten { .. } => 2,
+        StuckThing::Poll { waits_for: None, .. } => 3,
+        StuckThing::Full { .. } => 4,
+        StuckThing::Poll { waits_for: Some(_), .. } => 5,
+    });
+    stuck
 }
 
 fn named(look: &Look, name: &Untrusted) -> String {
@@ -216,7 +230,7 @@ fn of_change(look: &Look, change: &Change) -> Shown {
         Mark::Changed if is == was => format!("{is}"),
         Mark::Changed => format!("{was}>{is}"),
     };
-    let time = longer_ms.map_or_else(String::new, |longer| {
+    let time = longer_ms.filter(|longer| longer.unsigned_abs() >= 1000).map_or_else(String::new, |longer| {
         let sign = if longer < 0 { "-" } else { "+" };
         format!("{sign}{}", format::duration(longer.unsigned_abs() / 1000))
     });

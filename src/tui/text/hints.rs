@@ -51,8 +51,8 @@ pub const PANE: Hints = &[
 pub const INSPECTOR: Hints = &[
     (C::Inspector, A::Help, "help"),
     (C::Inspector, A::Open, "each"),
-    (C::Inspector, A::Follow, "follow"),
-    (C::Inspector, A::GoBack, "back"),
+    (C::Inspector, A::Follow, ""),
+    (C::Inspector, A::GoBack, "follow"),
     (C::Inspector, A::Filter, "filter"),
     (C::Inspector, A::SortMenu, "sort"),
     (C::Inspector, A::Freeze, "freeze"),
@@ -60,7 +60,6 @@ pub const INSPECTOR: Hints = &[
     (C::Inspector, A::Compare, "diff"),
     (C::Inspector, A::CopyText, ""),
     (C::Inspector, A::SaveText, "save"),
-    (C::Inspector, A::Back, "close"),
 ];
 /// In the peers pane.
 pub const PEERS: Hints = &[
