@@ -101,7 +101,7 @@ fn locks() -> DumpRows {
         holder_site: Some("src/session/handle.rs:77".to_owned()),
         waiters: vec![
             LockWaiter { task: TaskId(7), site: "src/session/handle.rs:91".to_owned(), waited_ms: 2_200 },
-            LockWaiter { task: TaskId(99), site: "src/session/handle.rs:91".to_owned(), waited_ms: 100 },
+            LockWaiter { task: TaskId(12), site: "src/session/handle.rs:91".to_owned(), waited_ms: 100 },
         ],
         acquisitions: 400,
         contended: 3,
