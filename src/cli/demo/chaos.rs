@@ -105,7 +105,7 @@ const WAITER_AFTER: Duration = Duration::from_millis(200);
 /// A poll that blocks its thread.
 fn stall() {
     inspect::spawn("demo: stalls in a poll on purpose", async {
-        inspect::aside(|| std::thread::sleep(DEMO_TROUBLE))
+        inspect::aside(|| std::thread::sleep(DEMO_TROUBLE));
     })
     .detach();
 }

@@ -37,7 +37,17 @@ pub(super) fn line(look: &Look, inspector: &Inspector, line: &Line) -> Shown {
     let page = inspector.page();
     let names = &inspector.names;
     let shown = match line {
-        Line::Group(at) => page.group(*at).map(|group| of_group(look, page, group, names)),
+        Line::Group(at) => page.group(*at).map(|group| {
+            let shown = of_group(look, page, group, names);
+            // What stands alone has its own name.
+            match (group.members.as_slice(), page.dump_rows()) {
+                ([one], Some(rows)) => match member(rows, *one) {
+                    Some(own) => Shown { name: named(look, &own.kind.name), ..shown },
+                    None => shown,
+                },
+                _ => shown,
+            }
+        }),
         Line::Member(row) => {
             let group = page.dump_rows().and_then(|rows| member(rows, *row));
             group.map(|group| {

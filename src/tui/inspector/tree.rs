@@ -49,7 +49,7 @@ struct Tree<'a> {
     circle: BTreeSet<TaskId>,
 }
 
-/// All lines, what holds up the most first. `is_open` says which folded lines are to show each of theirs.
+/// All lines, circles first, then what holds up the most. `is_open` says which folded lines are to show each of theirs.
 pub(super) fn branches(
     rows: &[BlockedTask],
     is_shown: impl Fn(usize) -> bool,
@@ -57,7 +57,11 @@ pub(super) fn branches(
 ) -> Vec<Branch> {
     let tree = Tree::new(rows, is_shown);
     let mut roots = tree.roots();
-    roots.sort_by_key(|(node, held_up, longest)| (std::cmp::Reverse((*held_up, *longest)), node.clone()));
+    roots.sort_by_key(|(node, held_up, longest)| {
+        // A circle does not end by itself, however few stand in it.
+        let is_circle = matches!(node, Node::Task(task) if tree.circle.contains(task));
+        (std::cmp::Reverse((is_circle, *held_up, *longest)), node.clone())
+    });
     let mut lines = Vec::new();
     let mut drawn = BTreeSet::new();
     for (node, _, _) in roots {
