@@ -1,7 +1,11 @@
 //! The terminal UI over an engine in this process: what it is given, and what its end means to the shell.
 
-use std::io::{IsTerminal, stdin, stdout};
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, Write, stdin, stdout};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 
@@ -13,7 +17,7 @@ use super::engine::{self, Engine};
 use super::signals::Signals;
 use crate::contract::AddRequest;
 use crate::session::{Handle, Restore, Settings};
-use crate::tui::{self, ColourDepth, Glyphs, Link, Options, TuiError};
+use crate::tui::{self, ColourDepth, Glyphs, Link, Options, Save, TuiError, format};
 
 /// Runs `unchoke [SRC...]`.
 pub(super) async fn run(
@@ -29,10 +33,11 @@ pub(super) async fn run(
     let requests = engine::add_requests(sources, options)?;
     let diagnostics = engine::bind_diagnostics(effective.diagnostics)?;
     let seed = engine::switch(effective.seed);
+    let state_dir = effective.state_dir.clone();
     let settings = engine::settings(effective, seed, Restore::SavedList);
     let engine = Engine::start(Settings { debug: engine::debug(options), ..settings }).await?;
     let watched = engine.watch(diagnostics, Telling::Events)?;
-    let exit = show(&engine.handle, requests).await;
+    let exit = show(&engine.handle, requests, None, Some(state_dir)).await;
     drop(watched);
     // Made after the screen's own have seen what came before: only a new signal is impatience.
     let mut signals = Signals::new().context("cannot listen for signals")?;
@@ -45,8 +50,14 @@ pub(super) fn is_possible() -> bool {
     stdin().is_terminal() && stdout().is_terminal()
 }
 
-/// Shows the engine until the user quits; asks it to add the torrents first.
-pub(super) async fn show(handle: &Handle, adds: Vec<AddRequest>) -> anyhow::Result<Exit> {
+/// Shows the engine until the user quits; asks it to add the torrents first. Texts are saved in `save_dir`, else in the
+/// current folder.
+pub(super) async fn show(
+    handle: &Handle,
+    adds: Vec<AddRequest>,
+    chaos: Option<tui::Chaos>,
+    save_dir: Option<PathBuf>,
+) -> anyhow::Result<Exit> {
     let asked = handle.clone();
     let link = Link {
         ask: Arc::new(move |command| {
@@ -61,6 +72,8 @@ pub(super) async fn show(handle: &Handle, adds: Vec<AddRequest>) -> anyhow::Resu
         colours: colours(&variable),
         glyphs: glyphs(&variable),
         adds,
+        save: Some(Save(Arc::new(move |name, text| save(save_dir.as_deref(), name, text)))),
+        chaos,
         home: directories::BaseDirs::new().map(|user| user.home_dir().to_owned()),
         ..Options::default()
     };
@@ -69,6 +82,27 @@ pub(super) async fn show(handle: &Handle, adds: Vec<AddRequest>) -> anyhow::Resu
         tui::Exit::Quit | tui::Exit::Signal(_) | tui::Exit::TerminalGone => Ok(Exit::Done),
         tui::Exit::EngineGone => bail!("the engine has ended by itself; this is a defect, please report it"),
     }
+}
+
+/// Writes a text to a new file that has the time in its name; which one. Only its user may read it: it holds names.
+fn save(folder: Option<&Path>, name: &str, text: &str) -> io::Result<PathBuf> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let time = format::date_time(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+    let time: String =
+        time.chars().map(|letter| if letter.is_ascii_digit() { letter } else { '-' }).collect();
+    let time = time.trim_end_matches('-');
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => std::env::current_dir()?,
+    };
+    let path = folder.join(format!("unchoke-{name}-{time}-{:03}.txt", now.subsec_millis()));
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(&path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    let told = |source: io::Error| {
+        io::Error::new(source.kind(), format!("cannot write {}: {source}", path.display()))
+    };
+    written.map_err(told).map(|()| path.clone())
 }
 
 /// How many colours the terminal says that it has.
@@ -102,6 +136,18 @@ mod tests {
             let pairs = words.split(' ').filter_map(|word| word.split_once('='));
             pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).collect()
         }
+    }
+
+    #[test]
+    fn a_text_is_saved_under_a_name_with_its_time_and_a_failure_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = save(Some(folder.path()), "inspector-tasks", "text\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "text\n");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with("unchoke-inspector-tasks-20") && name.ends_with(".txt"), "{name}");
+        let gone = folder.path().join("gone");
+        let error = save(Some(&gone), "a", "b").unwrap_err().to_string();
+        assert!(error.contains(gone.to_str().unwrap()), "{error}");
     }
 
     #[test]

@@ -163,5 +163,23 @@ pub const DEMO_INTERVAL_S: u64 = 30;
 /// Pause of the liar before each block: about 300 kB/s, slower than the fastest seed.
 pub const DEMO_LIAR_PAUSE: Duration = Duration::from_millis(50);
 
+/// Bytes that the demo's webseed sends at once.
+pub const DEMO_WEBSEED_BYTES: usize = 16 * 1024;
+
+/// Its pause after that: about 80 kB/s for a request, so that its requests can be looked at.
+pub const DEMO_WEBSEED_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the demo blocks a task on purpose: long enough to look at it on every page.
+pub const DEMO_TROUBLE: Duration = Duration::from_secs(10);
+
+/// How long its other troubles last: a webseed's failures make it wait longer each time.
+pub const DEMO_TROUBLE_LONG: Duration = Duration::from_secs(30);
+
+/// Troubles that wait to be made; each but blocks threads of ours.
+pub const DEMO_TROUBLES_MAX: usize = 8;
+
+/// Tasks that wait for the lock that the demo holds on purpose.
+pub const DEMO_WAITERS: u32 = 4;
+
 /// The demo without a terminal fails after this; by its seeds' rates it takes about forty seconds.
 pub const DEMO_MAX: Duration = Duration::from_secs(300);

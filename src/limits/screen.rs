@@ -72,3 +72,9 @@ pub const TERMINAL_INPUTS_MAX: usize = 256;
 
 /// How long the writer waits before it tries a terminal again that takes nothing at once.
 pub const TERMINAL_RETRY: Duration = Duration::from_millis(5);
+
+/// Jumps of the inspector that can be taken back: more steps than a chain of waits has that one follows by hand.
+pub const INSPECTOR_TRAIL_MAX: usize = 64;
+
+/// Texts whose writing the screen waits for at once: one for each press of a key that is held down for a moment.
+pub const SAVES_MAX: usize = 16;

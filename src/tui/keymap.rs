@@ -40,8 +40,14 @@ pub enum Context {
     SortMenu,
     /// The help.
     Help,
+    /// The peers pane.
+    Peers,
     /// The inspector.
     Inspector,
+    /// Where trouble can be made: in the demo only.
+    Chaos,
+    /// The menu of troubles.
+    ChaosMenu,
 }
 
 /// What a key does.
@@ -117,8 +123,18 @@ pub enum Action {
     InspectTasks,
     InspectLocks,
     InspectQueues,
+    InspectSemaphores,
+    InspectOwners,
     InspectWaits,
+    InspectPeer,
+    Follow,
+    GoBack,
+    PeerRow,
+    KeepLook,
+    Compare,
     CopyText,
+    SaveText,
+    Chaos,
 }
 
 /// A key of the keyboard.
@@ -179,6 +195,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Webseeds, &[Char('+')], A::Raise),
     bind(C::Webseeds, &[Char('-')], A::Lower),
     bind(C::Webseeds, &[Char('X'), Named(KeyCode::Delete)], A::WebseedRemove),
+    bind(C::Peers, &[Char('T')], A::InspectPeer),
     bind(C::Torrents, &[Named(KeyCode::Left), Char('h')], A::Left),
     bind(C::Torrents, &[Named(KeyCode::Right), Char('l')], A::Right),
     bind(C::Pane, &[Named(KeyCode::Left), Char('h')], A::Left),
@@ -239,14 +256,34 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Inspector, &[Char('1')], A::InspectTasks),
     bind(C::Inspector, &[Char('2')], A::InspectLocks),
     bind(C::Inspector, &[Char('3')], A::InspectQueues),
-    bind(C::Inspector, &[Char('4')], A::InspectWaits),
+    bind(C::Inspector, &[Char('4')], A::InspectSemaphores),
+    bind(C::Inspector, &[Char('5')], A::InspectOwners),
+    bind(C::Inspector, &[Char('6')], A::InspectWaits),
     bind(C::Inspector, &[Named(KeyCode::Tab)], A::NextPane),
     bind(C::Inspector, &[Named(KeyCode::BackTab)], A::PreviousPane),
     bind(C::Inspector, &[Named(KeyCode::Enter)], A::Open),
+    bind(C::Inspector, &[Char('f')], A::Follow),
+    bind(C::Inspector, &[Char('b'), Named(KeyCode::Backspace)], A::GoBack),
+    bind(C::Inspector, &[Char('p')], A::PeerRow),
+    bind(C::Inspector, &[Char('/')], A::Filter),
+    bind(C::Inspector, &[Char('s')], A::SortMenu),
+    bind(C::Inspector, &[Char('<')], A::SortPrevious),
+    bind(C::Inspector, &[Char('>')], A::SortNext),
+    bind(C::Inspector, &[Char('S')], A::SortReverse),
+    bind(C::Inspector, &[Named(KeyCode::Left), Char('h')], A::Left),
+    bind(C::Inspector, &[Named(KeyCode::Right), Char('l')], A::Right),
     bind(C::Inspector, &[Char('z')], A::Freeze),
+    bind(C::Inspector, &[Char('m')], A::KeepLook),
+    bind(C::Inspector, &[Char('=')], A::Compare),
     bind(C::Inspector, &[Char('y')], A::CopyText),
-    bind(C::Inspector, &[Named(KeyCode::Esc), Char('q'), Char('I')], A::Back),
+    bind(C::Inspector, &[Char('w'), Char('W')], A::SaveText),
+    bind(C::Inspector, &[Char('x')], A::HideNames),
+    bind(C::Inspector, &[Named(KeyCode::Esc)], A::Back),
+    bind(C::Inspector, &[Char('q'), Char('I')], A::Inspector),
     bind(C::Inspector, &[Char('?')], A::Help),
+    bind(C::Chaos, &[Char('!')], A::Chaos),
+    bind(C::ChaosMenu, &[Named(KeyCode::Enter)], A::Accept),
+    bind(C::ChaosMenu, &[Named(KeyCode::Esc), Char('q'), Char('!')], A::Back),
     bind(C::Anywhere, &[Named(KeyCode::F(1))], A::Help),
     bind(C::Anywhere, &[Named(KeyCode::F(12))], A::Inspector),
     bind(C::Anywhere, &[Ctrl('l')], A::Redraw),
@@ -323,8 +360,9 @@ mod tests {
             vec![Context::Tree],
             vec![Context::Pane],
             vec![Context::Webseeds, Context::Pane],
+            vec![Context::Peers, Context::Pane],
         ];
-        let shared = [Context::Screen, Context::Marks, Context::Rows, Context::Anywhere];
+        let shared = [Context::Chaos, Context::Screen, Context::Marks, Context::Rows, Context::Anywhere];
         for part in parts {
             let all: Vec<&Binding> = BINDINGS
                 .iter()

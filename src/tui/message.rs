@@ -1,5 +1,6 @@
 //! What comes into the model and what goes out of it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub enum Message {
         /// What came of it.
         result: Result<Answer, Refusal>,
     },
+    /// A text was saved as this file, or could not be.
+    Saved(Result<PathBuf, String>),
     /// This much time has passed since the screen was opened.
     Tick(Duration),
 }
@@ -53,6 +56,15 @@ pub enum Effect {
     },
     /// Put text into the clipboard of the user's terminal.
     Copy(String),
+    /// Write text to a file.
+    Save {
+        /// What the file's name says of it.
+        name: String,
+        /// The text.
+        text: String,
+    },
+    /// Make the trouble with this place in the list of them.
+    Chaos(usize),
     /// Draw everything anew.
     Repaint,
     /// Give the terminal back to the shell until it continues us.

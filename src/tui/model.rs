@@ -4,6 +4,7 @@
 //! a list that moves does not move the cursor to another torrent.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,17 @@ pub struct Model {
     pub dialogs_opened: u64,
     /// What `~/` in a path stands for.
     pub home: Option<PathBuf>,
+    /// Trouble that can be made; none but in the demo.
+    pub chaos: Chaos,
+}
+
+/// Trouble that can be made on purpose.
+#[derive(Clone, Debug, Default)]
+pub struct Chaos {
+    /// What there is, in words.
+    pub names: Vec<String>,
+    /// The menu while it is open.
+    pub menu: Option<Scroll>,
 }
 
 /// Whether snapshots are shown as they come.
@@ -140,6 +152,8 @@ pub struct Pane {
     pub follow: Follow,
     /// Columns scrolled away.
     pub columns_skipped: usize,
+    /// A peer whose row the cursor is to go to once it is there.
+    pub awaited_peer: Option<SocketAddr>,
 }
 
 /// Whether a cursor stays at the end of a list that grows.
@@ -266,6 +280,7 @@ impl Model {
             sources: VecDeque::new(),
             dialogs_opened: 0,
             home,
+            chaos: Chaos::default(),
         }
     }
 
@@ -321,8 +336,24 @@ impl Model {
         if self.help.is_some() {
             return vec![Context::Help, Context::Rows, Context::Anywhere];
         }
-        if self.inspector.is_some() {
-            return vec![Context::Inspector, Context::Rows, Context::Anywhere];
+        if self.chaos.menu.is_some() {
+            return vec![Context::ChaosMenu, Context::Rows, Context::Anywhere];
+        }
+        let mut contexts = self.usual_contexts();
+        let is_bare = contexts.contains(&Context::Screen) || contexts.contains(&Context::Inspector);
+        if is_bare && !self.chaos.names.is_empty() {
+            contexts.push(Context::Chaos);
+        }
+        contexts
+    }
+
+    fn usual_contexts(&self) -> Vec<Context> {
+        if let Some(inspector) = &self.inspector {
+            return match (&inspector.typing, &inspector.menu) {
+                (Some(_), _) => vec![Context::Text, Context::Anywhere],
+                (None, Some(_)) => vec![Context::SortMenu, Context::Rows, Context::Anywhere],
+                (None, None) => vec![Context::Inspector, Context::Rows, Context::Anywhere],
+            };
         }
         if self.filter.is_some() {
             return vec![Context::Text, Context::Anywhere];
@@ -339,7 +370,10 @@ impl Model {
                 (Focus::Pane, Tab::Webseeds) => {
                     vec![Context::Webseeds, Context::Pane, Context::Screen, Context::Rows, Context::Anywhere]
                 }
-                (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => {
+                (Focus::Pane, Tab::Peers) => {
+                    vec![Context::Peers, Context::Pane, Context::Screen, Context::Rows, Context::Anywhere]
+                }
+                (Focus::Pane, Tab::Trackers | Tab::Pieces | Tab::Log) => {
                     vec![Context::Pane, Context::Screen, Context::Rows, Context::Anywhere]
                 }
             },

@@ -29,16 +29,20 @@ pub fn view(model: &Model, buffer: &mut Buffer) -> Option<Position> {
         Some((_, input)) => Some(panels::filter_line(model, input, buffer, areas.status)),
         None => in_dialog,
     };
-    if let Some(inspector) = &model.inspector {
-        inspector::draw(&model.look, inspector, model.size, buffer);
-    }
-    match &model.help {
-        Some(help) => {
-            dialogs::draw_help(model, help, buffer);
-            None
+    let cursor = match &model.inspector {
+        Some(inspector) => {
+            let cursor = inspector::draw(&model.look, inspector, model.size, buffer);
+            panels::toast(model, buffer, areas.banner);
+            cursor
         }
-        None => cursor.filter(|_| model.inspector.is_none()),
+        None => cursor,
+    };
+    let is_covered = model.help.is_some() || model.chaos.menu.is_some();
+    dialogs::draw_chaos(model, buffer);
+    if let Some(help) = &model.help {
+        dialogs::draw_help(model, help, buffer);
     }
+    cursor.filter(|_| !is_covered)
 }
 
 fn too_small(model: &Model, buffer: &mut Buffer, area: Rect) {

@@ -1,4 +1,5 @@
-//! The demo's lying peer: says that it has everything, and spoils the first block of each piece.
+//! The demo's lying peer: says that it has everything, and spoils the first block of each piece. A mute one says the same
+//! and never answers.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,18 +19,36 @@ use crate::transport::Framer;
 use crate::units::PeerId;
 
 /// What it can lie about, by info-hash.
-type Payloads = BTreeMap<[u8; 20], MappedPayload>;
+type Payloads = BTreeMap<[u8; 20], Arc<MappedPayload>>;
+
+/// How it answers requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// With spoiled blocks.
+    Lying,
+    /// Not at all.
+    Mute,
+}
 
 /// Starts it on a free port and says where.
 pub(super) async fn start(payloads: Payloads) -> io::Result<SocketAddrV4> {
+    listen(payloads, Manner::Lying).await
+}
+
+/// Starts one that answers no request for this torrent.
+pub(super) async fn start_mute(info_hash: [u8; 20], payload: Arc<MappedPayload>) -> io::Result<SocketAddrV4> {
+    listen(Payloads::from([(info_hash, payload)]), Manner::Mute).await
+}
+
+async fn listen(payloads: Payloads, manner: Manner) -> io::Result<SocketAddrV4> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
-    inspect::spawn("demo liar: accept", accept(listener, Arc::new(payloads))).detach();
+    inspect::spawn("demo liar: accept", accept(listener, Arc::new(payloads), manner)).detach();
     Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
 }
 
 /// Takes calls until the program ends.
-async fn accept(listener: TcpListener, payloads: Arc<Payloads>) {
+async fn accept(listener: TcpListener, payloads: Arc<Payloads>, manner: Manner) {
     let places = inspect::Semaphore::new("demo liar: clients", DEMO_CLIENTS_MAX);
     loop {
         let place = places.acquire().await;
@@ -40,14 +59,14 @@ async fn accept(listener: TcpListener, payloads: Arc<Payloads>) {
         let payloads = Arc::clone(&payloads);
         let lie = async move {
             // The caller hangs up sooner or later, that is the point.
-            let _ = serve(stream, &payloads).await;
+            let _ = serve(stream, &payloads, manner).await;
             drop(place);
         };
         inspect::spawn("demo liar: client", lie).detach();
     }
 }
 
-async fn serve(mut stream: TcpStream, payloads: &Payloads) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, payloads: &Payloads, manner: Manner) -> io::Result<()> {
     let mut bytes = [0; HANDSHAKE_BYTES];
     inspect::timeout(DEMO_PATIENCE, stream.read_exact(&mut bytes)).await??;
     let theirs = Handshake::decode(&bytes).map_err(io::Error::other)?;
@@ -61,6 +80,9 @@ async fn serve(mut stream: TcpStream, payloads: &Payloads) -> io::Result<()> {
     while stream.read_buf(framer.read_buffer()).await? > 0 {
         while let Some(message) = framer.next_message().map_err(io::Error::other)? {
             let Message::Request(range) = message else { continue };
+            if manner == Manner::Mute {
+                continue;
+            }
             // It must not be the fastest, or it would get to spoil everything before it is found out.
             inspect::sleep(DEMO_LIAR_PAUSE).await;
             let data = spoiled(payload, range);

@@ -1,15 +1,18 @@
 //! `unchoke --demo`: a swarm on loopback over real sockets, in a temporary folder that goes when it ends.
 //!
-//! A tracker, seeds of different speed (engines of our own with upload limits), a peer that lies, and an engine that
-//! downloads what they share. On a terminal the UI shows that engine; elsewhere it is followed to its end.
+//! A tracker, seeds of different speed (engines of our own with upload limits), a peer that lies, a webseed, and an engine
+//! that downloads what they share. On a terminal the UI shows that engine; elsewhere it is followed to its end.
 
+mod chaos;
 mod liar;
 mod payload;
 mod tracker;
+mod webseed;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 
@@ -26,8 +29,9 @@ use crate::inspect;
 use crate::limits::DEMO_MAX;
 use crate::session::{Restore, Settings, Switch};
 use crate::units::Rate;
-use payload::{LEFT_OUT, MappedPayload, WANTED_FIRST};
+use payload::{LEFT_OUT, MappedPayload, WANTED_FIRST, WITH_WEBSEED};
 use tracker::Tracker;
+use webseed::Webseed;
 
 /// What the seeds send at most, each: together some 40 seconds for all that is wanted.
 const SEED_RATES: [Rate; 3] = [Rate(700_000), Rate(250_000), Rate(60_000)];
@@ -63,23 +67,32 @@ struct Swarm {
     downloader: Engine,
     /// What the downloader is to add.
     adds: Vec<AddRequest>,
+    /// What trouble can be made of.
+    trouble: Option<(MappedPayload, chaos::Failing)>,
 }
 
 impl Swarm {
     /// Makes the files and starts everything; the downloader has no torrents yet.
     async fn start(folder: &Path) -> anyhow::Result<Self> {
         let tracker = Tracker::start().await.context("cannot listen on loopback")?;
+        let webseed = Webseed::bind().await.context("cannot listen on loopback")?;
+        let webseed_url = webseed.url()?;
         let payload_dir = folder.join("shared");
         let torrents = {
             let (payload_dir, torrent_dir) = (payload_dir.clone(), folder.to_owned());
             let trackers = [tracker.url(), DEAD_TRACKER.to_owned()];
-            let make = move || payload::make(&payload_dir, &torrent_dir, &trackers);
+            let make = move || payload::make(&payload_dir, &torrent_dir, &trackers, &webseed_url);
             inspect::spawn_blocking("demo: make the files", make).await??
         };
         let mut payloads = BTreeMap::new();
         for torrent in &torrents {
-            payloads.insert(torrent.info.id().0, MappedPayload::new(&torrent.info, &payload_dir)?);
+            let payload = MappedPayload::new(&torrent.info, &payload_dir)?;
+            payloads.insert(torrent.info.id().0, Arc::new(payload));
         }
+        let with_webseed = &torrents[WITH_WEBSEED].info;
+        let failing = chaos::not_failing();
+        webseed.serve(MappedPayload::new(with_webseed, &payload_dir)?, Arc::clone(&failing));
+        let trouble = Some((MappedPayload::new(with_webseed, &payload_dir)?, failing));
         let liar = liar::start(payloads).await.context("cannot listen on loopback")?;
         let words: Vec<_> =
             torrents.iter().map(|torrent| torrent.path.to_string_lossy().into_owned()).collect();
@@ -102,12 +115,14 @@ impl Swarm {
         let level = |glob: &str, level| FileLevel { glob: glob.to_owned(), level };
         let file = vec![level(LEFT_OUT, Priority::Off), level(WANTED_FIRST, Priority::High)];
         let adds = engine::add_requests(&words, &EngineOptions { file, ..EngineOptions::default() })?;
-        Ok(Self { seeds, downloader, adds })
+        Ok(Self { seeds, downloader, adds, trouble })
     }
 
     /// Shows the downloader on the terminal until the user quits.
     async fn show(&mut self) -> anyhow::Result<Exit> {
-        screen::show(&self.downloader.handle, std::mem::take(&mut self.adds)).await
+        let handle = &self.downloader.handle;
+        let chaos = self.trouble.take().map(|(payload, failing)| chaos::start(handle, payload, failing));
+        screen::show(handle, std::mem::take(&mut self.adds), chaos, None).await
     }
 
     /// Says what it does, and follows the downloads to their end.
@@ -118,7 +133,7 @@ impl Swarm {
         signals: &mut Signals,
     ) -> anyhow::Result<Exit> {
         output.line(format_args!(
-            "demo: {} torrents from {} slow seeds and a lying peer, over loopback, in {}",
+            "demo: {} torrents from {} slow seeds, a webseed and a lying peer, over loopback, in {}",
             self.adds.len(),
             self.seeds.len(),
             folder.display()

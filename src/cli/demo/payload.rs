@@ -65,6 +65,9 @@ const COLLECTIONS: [Collection; 3] = [
     },
 ];
 
+/// Which of the torrents has a webseed, by its place.
+pub(super) const WITH_WEBSEED: usize = 1;
+
 /// Which files the demo leaves out, so that levels have something to show.
 pub(super) const LEFT_OUT: &str = "**/raw/*";
 
@@ -76,9 +79,17 @@ pub(super) fn make(
     payload_dir: &Path,
     torrent_dir: &Path,
     trackers: &[String],
+    webseed: &str,
 ) -> anyhow::Result<Vec<DemoTorrent>> {
     let made = COLLECTIONS.iter().enumerate().map(|(number, collection)| {
-        let torrent = make_one(number, collection, payload_dir, torrent_dir, trackers);
+        let options = Options {
+            piece_length: Some(collection.piece_length),
+            trackers: trackers.to_vec(),
+            webseeds: if number == WITH_WEBSEED { vec![webseed.to_owned()] } else { Vec::new() },
+            comment: Some("made up by unchoke --demo".to_owned()),
+            ..Options::default()
+        };
+        let torrent = make_one(number, collection, payload_dir, torrent_dir, &options);
         torrent.with_context(|| format!("cannot make the demo's files in {}", payload_dir.display()))
     });
     made.collect()
@@ -89,7 +100,7 @@ fn make_one(
     collection: &Collection,
     payload_dir: &Path,
     torrent_dir: &Path,
-    trackers: &[String],
+    options: &Options,
 ) -> anyhow::Result<DemoTorrent> {
     let mut random = fastrand::Rng::with_seed(number as u64);
     let mut files = Vec::with_capacity(collection.files.len());
@@ -103,14 +114,8 @@ fn make_one(
         fs::write(path, &bytes)?;
         files.push((*name, bytes));
     }
-    let options = Options {
-        piece_length: Some(collection.piece_length),
-        trackers: trackers.to_vec(),
-        comment: Some("made up by unchoke --demo".to_owned()),
-        ..Options::default()
-    };
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-    let torrent = create::from_memory_with(collection.name, &files, &options)?;
+    let torrent = create::from_memory_with(collection.name, &files, options)?;
     let path = torrent_dir.join(format!("{}.torrent", collection.name));
     fs::write(&path, &torrent)?;
     Ok(DemoTorrent { info: metainfo::parse(torrent.into())?.info, path })
@@ -144,6 +149,12 @@ impl MappedPayload {
         &self.info
     }
 
+    /// The files by their paths, as a URL has them below the webseed's.
+    pub(super) fn files_by_path(&self) -> BTreeMap<String, &[u8]> {
+        let named = self.files.iter();
+        named.map(|(index, map)| (self.info.files[index.at()].path.as_str().to_owned(), &map[..])).collect()
+    }
+
     /// The bytes of a block; fewer than asked for where the range goes beyond the piece.
     pub(super) fn block(&self, range: BlockRequest) -> Vec<u8> {
         let mut block = Vec::new();
@@ -166,7 +177,8 @@ mod tests {
         let make_in = |name: &str| {
             let folder = folder.path().join(name);
             fs::create_dir_all(&folder).unwrap();
-            make(&folder, &folder, &["http://127.0.0.1:1/announce".to_owned()]).unwrap()
+            make(&folder, &folder, &["http://127.0.0.1:1/announce".to_owned()], "http://127.0.0.1:1/")
+                .unwrap()
         };
         let (one, two) = (make_in("one"), make_in("two"));
         assert!(one.len() >= 3 && one.iter().all(|torrent| torrent.info.files.len() >= 3));

@@ -118,7 +118,7 @@ impl Announce {
 }
 
 /// Undoes `%XX`; `None` where two hex digits are missing.
-fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, tail @ ..] = rest {

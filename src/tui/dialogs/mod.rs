@@ -3,6 +3,7 @@
 //! At most one is open, and the help over it. Each file holds the state of one dialog and how it is drawn; what its keys do is in `update`.
 
 mod add;
+mod chaos;
 mod help;
 mod question;
 mod sort;
@@ -12,6 +13,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 pub use add::{AddChoice, AddDialog, AddField, AddStep, in_home, plain_request};
+pub(super) use chaos::draw as draw_chaos;
 pub use help::{HelpDialog, draw as draw_help, lines as help_lines};
 pub use question::RemoveDialog;
 pub use webseed::{RemoveWebseedDialog, WebseedDialog};
@@ -94,7 +96,7 @@ pub fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
 }
 
 /// An empty box with a title in its upper edge.
-fn frame(look: &Look, buffer: &mut Buffer, area: Rect, title: &str) {
+pub(super) fn frame(look: &Look, buffer: &mut Buffer, area: Rect, title: &str) {
     look.clear(buffer, area, Role::Text);
     if area.width < 2 || area.height < 2 {
         return;
@@ -121,7 +123,7 @@ fn frame(look: &Look, buffer: &mut Buffer, area: Rect, title: &str) {
 }
 
 /// Draws lines inside a frame, as far as they have room.
-fn body(look: &Look, buffer: &mut Buffer, area: Rect, lines: &[Vec<Span>]) {
+pub(super) fn body(look: &Look, buffer: &mut Buffer, area: Rect, lines: &[Vec<Span>]) {
     let inner = Rect {
         x: area.x + 2,
         y: area.y + 1,
@@ -134,7 +136,7 @@ fn body(look: &Look, buffer: &mut Buffer, area: Rect, lines: &[Vec<Span>]) {
 }
 
 /// Draws a text field; where its cursor is.
-fn draw_field(look: &Look, buffer: &mut Buffer, area: Rect, input: &LineInput) -> Position {
+pub(super) fn draw_field(look: &Look, buffer: &mut Buffer, area: Rect, input: &LineInput) -> Position {
     look.clear(buffer, area, Role::Bar);
     let (shown, at) = input.window(usize::from(area.width));
     look.line(

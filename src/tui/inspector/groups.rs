@@ -47,40 +47,69 @@ pub struct Group {
 }
 
 /// One row of a dump.
-struct Row {
-    kind: Kind,
-    since_ms: Option<u64>,
-    numbers: Vec<(&'static str, u64)>,
+pub(super) struct Row {
+    pub(super) kind: Kind,
+    pub(super) since_ms: Option<u64>,
+    pub(super) numbers: Vec<(&'static str, u64)>,
 }
 
 /// All groups, those to look at first and the largest first.
 pub fn groups(rows: &DumpRows) -> Vec<Group> {
+    groups_of(rows, |_| true)
+}
+
+/// The groups of those rows that are to be shown, by their place.
+pub(super) fn groups_of(rows: &DumpRows, is_shown: impl Fn(usize) -> bool) -> Vec<Group> {
+    let places = (0..count(rows)).filter(|at| is_shown(*at));
+    grouped(places.filter_map(|at| Some((at, row(rows, at, pattern)?))))
+}
+
+/// How many rows a dump has.
+pub(super) fn count(rows: &DumpRows) -> usize {
     match rows {
-        DumpRows::Tasks(rows) => grouped(rows.iter().map(|row| task(row, pattern))),
-        DumpRows::Locks(rows) => grouped(rows.iter().map(|row| lock(row, pattern))),
-        DumpRows::Queues(rows) => grouped(rows.iter().map(|row| queue(row, pattern))),
-        DumpRows::Semaphores(rows) => grouped(rows.iter().map(|row| semaphore(row, pattern))),
-        DumpRows::Owners(rows) => grouped(rows.iter().map(|row| owner(row, pattern))),
-        DumpRows::Waits(rows) => grouped(rows.iter().map(|row| blocked(row, pattern))),
+        DumpRows::Tasks(rows) => rows.len(),
+        DumpRows::Locks(rows) => rows.len(),
+        DumpRows::Queues(rows) => rows.len(),
+        DumpRows::Semaphores(rows) => rows.len(),
+        DumpRows::Owners(rows) => rows.len(),
+        DumpRows::Waits(rows) => rows.len(),
     }
+}
+
+/// One row of a dump, its names as `naming` has them.
+pub(super) fn row(rows: &DumpRows, at: usize, naming: Naming) -> Option<Row> {
+    Some(match rows {
+        DumpRows::Tasks(rows) => task(rows.get(at)?, naming),
+        DumpRows::Locks(rows) => lock(rows.get(at)?, naming),
+        DumpRows::Queues(rows) => queue(rows.get(at)?, naming),
+        DumpRows::Semaphores(rows) => semaphore(rows.get(at)?, naming),
+        DumpRows::Owners(rows) => owner(rows.get(at)?, naming),
+        DumpRows::Waits(rows) => blocked(rows.get(at)?, naming),
+    })
 }
 
 /// One row of a dump by itself, under its own name.
 pub(super) fn member(rows: &DumpRows, at: usize) -> Option<Group> {
-    let row = match rows {
-        DumpRows::Tasks(rows) => task(rows.get(at)?, str::to_owned),
-        DumpRows::Locks(rows) => lock(rows.get(at)?, str::to_owned),
-        DumpRows::Queues(rows) => queue(rows.get(at)?, str::to_owned),
-        DumpRows::Semaphores(rows) => semaphore(rows.get(at)?, str::to_owned),
-        DumpRows::Owners(rows) => owner(rows.get(at)?, str::to_owned),
-        DumpRows::Waits(rows) => blocked(rows.get(at)?, str::to_owned),
-    };
-    let Row { kind, since_ms, numbers } = row;
+    let Row { kind, since_ms, numbers } = row(rows, at, str::to_owned)?;
     Some(Group { kind, members: vec![at], longest_ms: since_ms, numbers })
 }
 
-/// What tells a row of a dump from the others, in this dump and the next.
-pub(super) fn identity(rows: &DumpRows, at: usize) -> Option<String> {
+/// What tells each row of a dump from the others, in this dump and the next. Of locks with one name and place each has its
+/// number: they stand in the order in which they were made.
+pub(super) fn identities(rows: &DumpRows) -> Vec<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut identities: Vec<String> = (0..count(rows)).filter_map(|at| identity(rows, at)).collect();
+    for identity in &mut identities {
+        let before = seen.entry(identity.clone()).or_default();
+        if *before > 0 {
+            *identity = format!("{identity} {before}");
+        }
+        *before += 1;
+    }
+    identities
+}
+
+fn identity(rows: &DumpRows, at: usize) -> Option<String> {
     Some(match rows {
         DumpRows::Tasks(rows) => rows.get(at)?.id.0.to_string(),
         DumpRows::Owners(rows) => rows.get(at)?.task.id.0.to_string(),
@@ -92,7 +121,7 @@ pub(super) fn identity(rows: &DumpRows, at: usize) -> Option<String> {
 }
 
 /// How a name is shown.
-type Naming = fn(&str) -> String;
+pub(super) type Naming = fn(&str) -> String;
 
 /// How many there are of what.
 pub fn title(rows: &DumpRows) -> String {
@@ -181,12 +210,12 @@ fn waits(waits: &[WaitReport], naming: Naming) -> String {
     waits.iter().map(|wait| wait_words(wait, naming)).collect::<Vec<_>>().join(" or ")
 }
 
-fn wait_words(wait: &WaitReport, naming: Naming) -> String {
+pub(super) fn wait_words(wait: &WaitReport, naming: Naming) -> String {
     let on = wait.on.as_ref().map(|on| format!(" \"{}\"", naming(on))).unwrap_or_default();
     format!("{}{on} at {}", wait.kind.words(), wait.site)
 }
 
-fn has_ended(state: &TaskState) -> bool {
+pub(super) fn has_ended(state: &TaskState) -> bool {
     match state {
         TaskState::Running | TaskState::Ready | TaskState::Waiting => false,
         TaskState::Finished | TaskState::Aborted | TaskState::Panicked(_) => true,
@@ -196,7 +225,13 @@ fn has_ended(state: &TaskState) -> bool {
 fn lock(row: &LockReport, naming: Naming) -> Row {
     let (place, state) = if row.held { (Place::First, "held") } else { (Place::Middle, "free") };
     let waiting = row.waiters.len() as u64;
-    let numbers = vec![("taken", row.acquisitions), ("waited for", row.contended), ("waiting", waiting)];
+    let numbers = vec![
+        ("waiting", waiting),
+        ("taken", row.acquisitions),
+        ("waited for", row.contended),
+        ("longest hold us", row.longest_hold_us),
+        ("longest wait us", row.longest_wait_us),
+    ];
     Row { kind: kind(place, state, naming(&row.name), &row.site), since_ms: row.held_ms, numbers }
 }
 
@@ -262,11 +297,11 @@ fn kind(place: Place, state: &str, name: String, site: &str) -> Kind {
     Kind { place, state: state.to_owned(), name, waits: Untrusted::new(""), site }
 }
 
-fn grouped(rows: impl Iterator<Item = Row>) -> Vec<Group> {
+fn grouped(rows: impl Iterator<Item = (usize, Row)>) -> Vec<Group> {
     let mut groups: BTreeMap<Kind, Group> = BTreeMap::new();
-    let mut times = Vec::new();
-    for (at, Row { kind, since_ms, numbers }) in rows.enumerate() {
-        times.push(since_ms);
+    let mut times = BTreeMap::new();
+    for (at, Row { kind, since_ms, numbers }) in rows {
+        times.insert(at, since_ms);
         let new = || Group { kind: kind.clone(), members: Vec::new(), longest_ms: None, numbers: Vec::new() };
         let group = groups.entry(kind.clone()).or_insert_with(new);
         group.members.push(at);
@@ -274,11 +309,13 @@ fn grouped(rows: impl Iterator<Item = Row>) -> Vec<Group> {
         if group.numbers.is_empty() {
             group.numbers = numbers;
         } else {
-            group.numbers.iter_mut().zip(numbers).for_each(|(sum, (_, number))| sum.1 += number);
+            for ((word, sum), (_, number)) in group.numbers.iter_mut().zip(numbers) {
+                *sum = if is_most(word) { (*sum).max(number) } else { sum.saturating_add(number) };
+            }
         }
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.iter_mut().for_each(|group| group.members.sort_by_key(|at| std::cmp::Reverse(times[*at])));
+    groups.iter_mut().for_each(|group| group.members.sort_by_key(|at| std::cmp::Reverse(times[at])));
     groups.sort_by(|one, other| {
         (one.kind.place, other.members.len(), &one.kind).cmp(&(
             other.kind.place,
@@ -287,6 +324,11 @@ fn grouped(rows: impl Iterator<Item = Row>) -> Vec<Group> {
         ))
     });
     groups
+}
+
+/// Whether of this number the greatest stands for a group, and not the sum.
+pub(super) fn is_most(word: &str) -> bool {
+    word == "most" || word.starts_with("longest") || word.starts_with("latest")
 }
 
 #[cfg(test)]

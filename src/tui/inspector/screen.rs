@@ -1,15 +1,17 @@
-//! The inspector drawn: what is stuck, then groups of like things, and the selected one in full.
+//! The inspector drawn: what is stuck, then the lines of the page, and the selected one in full.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
-use super::{Group, Inspector, Line, PAGES, in_words, time_heading, title};
-use crate::contract::{Dump, Untrusted};
+use super::shown::{self, Shown};
+use super::{Inspector, PAGES, menu, time_heading, title};
+use crate::contract::{Dump, DumpKind};
+use crate::tui::dialogs::draw_field;
 use crate::tui::format;
 use crate::tui::message::Size;
 use crate::tui::text::{self, heading};
 use crate::tui::theme::Role;
-use crate::tui::widgets::{Cell, Column, FittedColumn, Look, Span, draw_heading, draw_row, fit};
+use crate::tui::widgets::{Cell, Column, FittedColumn, Look, Names, Span, draw_heading, draw_row, fit};
 
 #[derive(Clone, Copy)]
 enum Field {
@@ -17,13 +19,13 @@ enum Field {
     State,
     Time,
     Name,
-    Waits,
+    About,
     Numbers,
     Place,
 }
 
 const FIELDS: [Field; 7] =
-    [Field::Count, Field::State, Field::Time, Field::Name, Field::Waits, Field::Numbers, Field::Place];
+    [Field::Count, Field::State, Field::Time, Field::Name, Field::About, Field::Numbers, Field::Place];
 
 /// Rows of what is stuck; more are counted.
 const STUCK_ROWS_MAX: u16 = 4;
@@ -33,6 +35,7 @@ const FACTS_ROWS: u16 = 4;
 /// The parts of the screen.
 struct Areas {
     bar: Rect,
+    status: Rect,
     stuck: Rect,
     table: Rect,
     facts: Rect,
@@ -47,36 +50,51 @@ fn areas(size: Size, stuck: usize) -> Areas {
         area
     };
     let stuck_rows = u16::try_from(stuck).unwrap_or(u16::MAX).min(STUCK_ROWS_MAX);
-    let bar = take(1);
+    let (bar, status) = (take(1), take(1));
     let stuck = take(stuck_rows);
-    let table = take(size.rows.saturating_sub(bar.height + stuck.height + FACTS_ROWS + 1));
+    let above = bar.height + status.height + stuck.height;
+    let table = take(size.rows.saturating_sub(above + FACTS_ROWS + 1));
     let facts = take(FACTS_ROWS);
-    Areas { bar, stuck, table, facts, hints: take(1) }
+    Areas { bar, status, stuck, table, facts, hints: take(1) }
 }
 
 /// Lines of the table that are seen at once.
 pub(in crate::tui) fn page(inspector: &Inspector, size: Size) -> usize {
-    let stuck = inspector.look.as_ref().map_or(0, |look| look.stuck.len());
+    let stuck = inspector.page().look.as_ref().map_or(0, |look| look.stuck.len());
     usize::from(areas(size, stuck).table.height.saturating_sub(1))
 }
 
-/// Draws the inspector over the whole screen.
-pub(in crate::tui) fn draw(look: &Look, inspector: &Inspector, size: Size, buffer: &mut Buffer) {
+/// Draws the inspector over the whole screen; where the text cursor is, if its filter is typed.
+pub(in crate::tui) fn draw(
+    look: &Look,
+    inspector: &Inspector,
+    size: Size,
+    buffer: &mut Buffer,
+) -> Option<Position> {
     let whole = *buffer.area();
     look.clear(buffer, whole, Role::Text);
-    let dump = inspector.look.as_ref();
+    let dump = inspector.page().look.as_ref();
     let areas = areas(size, dump.map_or(0, |dump| dump.stuck.len()));
     draw_bar(look, inspector, buffer, areas.bar);
+    draw_status(look, inspector, buffer, areas.status);
     let hints = text::hints::line(text::hints::INSPECTOR);
     look.line(buffer, areas.hints, &[Span::new(format!(" {hints}"), Role::Quiet)]);
-    let Some(dump) = dump else {
-        return look.line(buffer, areas.table, &[Span::new(format!(" {}", text::LOADING), Role::Quiet)]);
-    };
-    draw_stuck(look, dump, buffer, areas.stuck);
-    draw_table(look, inspector, dump, buffer, areas.table);
-    if let Some(selected) = inspector.line(inspector.rows.at()) {
-        draw_facts(look, &selected, buffer, areas.facts);
+    if let Some(dump) = dump {
+        draw_stuck(look, dump, buffer, areas.stuck);
+        draw_table(look, inspector, dump, buffer, areas.table);
+        draw_selected(look, inspector, buffer, areas.facts);
+    } else {
+        look.line(buffer, areas.table, &[Span::new(format!(" {}", text::LOADING), Role::Quiet)]);
     }
+    if let Some(scroll) = &inspector.menu {
+        menu::draw(look, inspector, scroll, size, buffer);
+    }
+    let input = inspector.typing.as_ref()?;
+    let label = Rect { width: areas.hints.width.min(2), ..areas.hints };
+    let field = Rect { x: label.right(), width: areas.hints.width - label.width, ..areas.hints };
+    look.clear(buffer, areas.hints, Role::Bar);
+    look.line(buffer, label, &[Span::new(format!(" {}", text::FILTER), Role::Key)]);
+    Some(draw_field(look, buffer, field, input))
 }
 
 fn draw_bar(look: &Look, inspector: &Inspector, buffer: &mut Buffer, area: Rect) {
@@ -84,100 +102,160 @@ fn draw_bar(look: &Look, inspector: &Inspector, buffer: &mut Buffer, area: Rect)
     let mut spans = vec![Span::new(format!(" {} ", text::INSPECTOR), Role::Title)];
     for (number, kind) in (1..).zip(PAGES) {
         let name = text::inspector_page(kind);
-        if kind == inspector.shows {
+        if kind == inspector.page().kind {
             spans.push(Span::new(format!("[{number} {name}]"), Role::Selected));
         } else {
             spans.push(Span::new(format!(" {number}"), Role::Key));
             spans.push(Span::new(format!(" {name} "), Role::Bar));
         }
     }
+    look.line(buffer, area, &spans);
+}
+
+/// How the picture stands, how much there is, and what is left out of it.
+fn draw_status(look: &Look, inspector: &Inspector, buffer: &mut Buffer, area: Rect) {
+    let page = inspector.page();
+    let mut spans = Vec::new();
     if inspector.frozen {
-        spans.push(Span::new(format!("  {}", text::FROZEN), Role::Warning));
+        spans.push(Span::new(format!(" {}", text::FROZEN), Role::Warning));
     }
-    if let Some(dump) = &inspector.look {
-        spans.push(Span::new(format!("  {}", title(&dump.rows)), Role::Bar));
+    if page.comparing {
+        spans.push(Span::new(format!(" {}", text::COMPARED), Role::Mark));
+    }
+    if let Some(dump) = &page.look {
+        spans.push(Span::new(format!(" {}", title(&dump.rows)), Role::Text));
+    }
+    if !page.filter.is_empty() {
+        let filter = match look.names {
+            Names::Shown => look.plain(page.filter.clone()),
+            Names::Hidden => text::HIDDEN_TEXT.to_owned(),
+        };
+        spans.push(Span::new(format!("  {}{filter}", text::FILTER), Role::Mark));
+    }
+    if page.kind != DumpKind::Waits && !page.comparing {
+        let sorted = text::inspector_sorted(page.sort, page.direction, &page.number_words());
+        spans.push(Span::new(format!("  {sorted}"), Role::Quiet));
     }
     look.line(buffer, area, &spans);
 }
 
 fn draw_stuck(look: &Look, dump: &Dump, buffer: &mut Buffer, area: Rect) {
     let rows = usize::from(area.height);
+    let stuck = shown::causes_first(dump);
     for (at, row) in area.rows().enumerate() {
-        let left = dump.stuck.len() - at;
+        let left = stuck.len() - at;
         let said = if at + 1 == rows && left > 1 {
             text::more_stuck(left)
         } else {
-            text::stuck(&dump.stuck[at], |outside| look.outside(outside, || None))
+            text::stuck(stuck[at], |outside| look.outside(outside, || None))
         };
         look.line(buffer, row, &[Span::new(format!(" {said}"), Role::Error)]);
     }
 }
 
-fn columns(dump: &Dump) -> [Column; 7] {
+/// The columns of a page. What is most asked for there has room on the narrowest screen.
+fn columns(inspector: &Inspector, dump: &Dump) -> [Column; 7] {
+    let kind = inspector.page().kind;
+    let comparing = inspector.page().comparing;
+    let (count, name, about) = match kind {
+        DumpKind::Waits if !comparing => (heading::HOLDS_UP, (26, 70), (24, 70)),
+        DumpKind::Semaphores | DumpKind::Queues => (heading::COUNT, (26, 50), (22, 30)),
+        DumpKind::Tasks | DumpKind::Locks | DumpKind::Owners | DumpKind::Waits => {
+            (heading::COUNT, (24, 60), (30, 70))
+        }
+    };
+    let (numbers, state) = if comparing { ((26, 60, 1), 8) } else { ((26, 60, 3), 8) };
+    let about_rank = if comparing { 3 } else { 1 };
     [
-        Column::number(heading::COUNT, 5, 0),
-        Column::words(heading::STATE, 8, 0),
+        Column::number(count, 5, 0),
+        Column::words(heading::STATE, state, 0),
         Column::number(time_heading(&dump.rows), 6, 0),
-        Column::growing(heading::NAME, 24, 60, 0),
-        Column::growing(heading::WAITS_FOR, 30, 70, 1),
-        Column::growing(heading::NUMBERS, 26, 60, 3),
+        Column::growing(heading::NAME, name.0, name.1, 0),
+        Column::growing(text::about_heading(kind), about.0, about.1, about_rank),
+        Column::growing(heading::NUMBERS, numbers.0, numbers.1, numbers.2),
         Column::growing(heading::PLACE, 22, 50, 2),
     ]
 }
 
 fn draw_table(look: &Look, inspector: &Inspector, dump: &Dump, buffer: &mut Buffer, area: Rect) {
-    let columns = columns(dump);
+    let page = inspector.page();
+    let columns = columns(inspector, dump);
     let heading = Rect { height: area.height.min(1), ..area };
     let below = Rect { y: area.y + heading.height, height: area.height - heading.height, ..area };
-    let fitted = fit(&columns, area.width, 0);
+    let fitted = fit(&columns, area.width, inspector.columns_skipped);
     draw_heading(look, buffer, heading, &columns, &fitted, None);
-    let seen = inspector.rows.seen(inspector.lines().len(), usize::from(below.height));
+    if page.lines().is_empty() {
+        let said = match (page.comparing, page.filter.is_empty()) {
+            (true, _) => text::NO_CHANGE,
+            (false, true) => text::NOTHING_HERE,
+            (false, false) => text::NO_ROW_MATCHES,
+        };
+        return look.line(buffer, below, &[Span::new(format!(" {said}"), Role::Quiet)]);
+    }
+    let seen = page.rows.seen(page.lines().len(), usize::from(below.height));
     for (at, row) in seen.zip(below.rows()) {
-        let Some(group) = inspector.line(at) else { continue };
-        let is_member = matches!(inspector.lines()[at], Line::Member(_));
-        let ground = (at == inspector.rows.at()).then_some(Role::Selected);
-        draw_row(look, buffer, row, &columns, &fitted, ground, |place| cell(look, &group, is_member, place));
+        let shown = shown::line(look, inspector, &page.lines()[at]);
+        let ground = (at == page.rows.at()).then_some(Role::Selected);
+        if let Some((across, role)) = &shown.across {
+            let across = format::cut(across, usize::from(row.width), look.more());
+            look.line(buffer, row, &[Span::new(across, *role)]);
+            if let Some(ground) = ground {
+                look.select(buffer, row, ground);
+            }
+            continue;
+        }
+        draw_row(look, buffer, row, &columns, &fitted, ground, |place| cell(&shown, place));
     }
 }
 
-fn cell(look: &Look, group: &Group, is_member: bool, place: FittedColumn) -> Cell {
-    let shown = |text: &Untrusted| look.name(text, || text::HIDDEN_TEXT.to_owned());
-    match FIELDS[place.index] {
-        Field::Count if is_member => Cell::new("", Role::Quiet),
-        Field::Count => Cell::new(group.members.len().to_string(), Role::Text),
-        Field::State => Cell::new(group.kind.state.clone(), state_role(&group.kind.state)),
-        Field::Time => match group.longest_ms {
-            Some(millis) => Cell::new(format::duration(millis / 1000), Role::Text),
-            None => Cell::new(look.nothing(), Role::Quiet),
-        },
-        Field::Name if is_member => Cell::new(format!("  {}", shown(&group.kind.name)), Role::Text),
-        Field::Name => Cell::new(shown(&group.kind.name), Role::Text),
-        Field::Waits => Cell::new(shown(&group.kind.waits), Role::Quiet),
-        Field::Numbers => Cell::new(in_words(&group.numbers), Role::Quiet),
-        Field::Place => Cell::new(look.text(&group.kind.site), Role::Quiet),
-    }
+fn cell(shown: &Shown, place: FittedColumn) -> Cell {
+    let (said, role) = match FIELDS[place.index] {
+        Field::Count => (&shown.count, Role::Text),
+        Field::State => (&shown.state, state_role(&shown.state)),
+        Field::Time => (&shown.time, Role::Text),
+        Field::Name => (&shown.name, Role::Text),
+        Field::About => (&shown.about, Role::Quiet),
+        Field::Numbers => (&shown.numbers, Role::Quiet),
+        Field::Place => (&shown.place, Role::Quiet),
+    };
+    Cell::new(said.clone(), role)
 }
 
 fn state_role(state: &str) -> Role {
     match state {
-        "running" | "ready" | "filled" => Role::Active,
-        "panicked" => Role::Error,
-        "held" | "full" => Role::Warning,
+        "running" | "ready" | "filled" | "turning" | "some out" | "new" => Role::Active,
+        "panicked" | text::DEADLOCK => Role::Error,
+        "held" | "full" | "all out" | "behind" | text::HOLDS_UP => Role::Warning,
         _ => Role::Quiet,
     }
 }
 
-/// What the columns may have cut off.
-fn draw_facts(look: &Look, group: &Group, buffer: &mut Buffer, area: Rect) {
-    let shown = |text: &Untrusted| look.name(text, || text::HIDDEN_TEXT.to_owned());
-    let waits = shown(&group.kind.waits);
-    let waits = if waits.is_empty() { waits } else { format!(" {} {waits}", text::WAITS_FOR) };
-    let made = format!(" {} {}", text::MADE_AT, look.text(&group.kind.site));
+/// What the columns may have cut off of the selected line.
+fn draw_selected(look: &Look, inspector: &Inspector, buffer: &mut Buffer, area: Rect) {
+    let page = inspector.page();
+    let Some(line) = page.lines().get(page.rows.at()) else { return };
+    let Shown { name, about, numbers, place, across, .. } = shown::line(look, inspector, line);
+    if let Some((across, role)) = across {
+        let mut rest = across.trim_start();
+        for row in area.rows() {
+            let room = usize::from(area.width).saturating_sub(2);
+            look.line(buffer, row, &[Span::new(format!(" {}", format::cut(rest, room, "")), role)]);
+            rest = format::skip(rest, room);
+        }
+        return;
+    }
+    let before = |label: &str, said: String| match said.is_empty() {
+        true => said,
+        false => format!(" {} {said}", label.to_lowercase()),
+    };
     let lines = [
-        Span::new(format!(" {}", shown(&group.kind.name)), Role::Title),
-        Span::new(waits, Role::Text),
-        Span::new(format!(" {}", in_words(&group.numbers)), Role::Quiet),
-        Span::new(made, Role::Quiet),
+        Span::new(format!(" {}", name.trim_start()), Role::Title),
+        Span::new(
+            before(if page.comparing { "" } else { text::about_heading(page.kind) }, about),
+            Role::Text,
+        ),
+        Span::new(format!(" {numbers}"), Role::Quiet),
+        Span::new(before(text::MADE_AT, place), Role::Quiet),
     ];
     for (row, line) in area.rows().zip(lines) {
         look.line(buffer, row, &[line]);

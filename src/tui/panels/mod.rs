@@ -22,7 +22,7 @@ use super::theme::Role;
 use super::widgets::{Cell, Look, Span};
 use crate::units::Rate;
 
-pub(super) use status::{banner, filter_line, status, totals};
+pub(super) use status::{banner, filter_line, status, toast, totals};
 pub(super) use torrents::{draw as torrents, skipped_max as list_columns_skipped_max};
 
 /// Draws the open tab.

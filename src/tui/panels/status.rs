@@ -83,19 +83,35 @@ fn rate_and_limit(name: &str, rate: Rate, limit: Option<Rate>, role: Role) -> Ve
     spans
 }
 
+/// Whether a message was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tui) enum Toasted {
+    Yes,
+    No,
+}
+
+/// The message that is shown now, if there is one.
+pub(in crate::tui) fn toast(model: &Model, buffer: &mut Buffer, area: Rect) -> Toasted {
+    let look = &model.look;
+    let Some((toast, behind)) = model.toasts.shown() else { return Toasted::No };
+    look.clear(buffer, area, Role::Bar);
+    let role = match toast.severity {
+        Severity::Detail | Severity::Info => Role::Bar,
+        Severity::Warning => Role::Warning,
+        Severity::Error => Role::Error,
+    };
+    let behind = if behind > 0 { format!(" (+{behind})") } else { String::new() };
+    let text = look.plain(toast.text.clone());
+    look.line(buffer, area, &[Span::new(behind, Role::Bar), Span::new(format!(" {text}"), role)]);
+    Toasted::Yes
+}
+
 /// The message that is shown now; else why the selected torrent is not doing more, and how it stands.
 pub(in crate::tui) fn banner(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
     look.clear(buffer, area, Role::Bar);
-    if let Some((toast, behind)) = model.toasts.shown() {
-        let role = match toast.severity {
-            Severity::Detail | Severity::Info => Role::Bar,
-            Severity::Warning => Role::Warning,
-            Severity::Error => Role::Error,
-        };
-        let behind = if behind > 0 { format!(" (+{behind})") } else { String::new() };
-        let text = look.plain(toast.text.clone());
-        return look.line(buffer, area, &[Span::new(behind, Role::Bar), Span::new(format!(" {text}"), role)]);
+    if toast(model, buffer, area) == Toasted::Yes {
+        return;
     }
     let Some(torrent) = model.selected() else { return };
     let mut spans = vec![Span::new(format!(" {}", text::state(torrent.state)), state_role(torrent))];
@@ -145,7 +161,8 @@ fn hints(model: &Model) -> hints::Hints {
         (Focus::List, _) => hints::LIST,
         (Focus::Pane, Tab::Files) => hints::FILES,
         (Focus::Pane, Tab::Webseeds) => hints::WEBSEEDS,
-        (Focus::Pane, Tab::Peers | Tab::Trackers | Tab::Pieces | Tab::Log) => hints::PANE,
+        (Focus::Pane, Tab::Peers) => hints::PEERS,
+        (Focus::Pane, Tab::Trackers | Tab::Pieces | Tab::Log) => hints::PANE,
     }
 }
 

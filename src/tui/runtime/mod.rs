@@ -65,6 +65,32 @@ pub struct Options {
     pub adds: Vec<AddRequest>,
     /// What `~/` in a typed path stands for.
     pub home: Option<PathBuf>,
+    /// Writes texts to files; `None`: nothing can be saved.
+    pub save: Option<Save>,
+    /// Trouble that can be made on purpose; the demo has some.
+    pub chaos: Option<Chaos>,
+}
+
+/// Writes a text to a new file and says which: `(name, text)`, the name without an ending. It is called where it may block.
+#[derive(Clone)]
+pub struct Save(pub Arc<SaveText>);
+
+/// What a [`Save`] does.
+pub type SaveText = dyn Fn(&str, &str) -> std::io::Result<PathBuf> + Send + Sync;
+
+impl std::fmt::Debug for Save {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Save")
+    }
+}
+
+/// Trouble that can be made on purpose.
+#[derive(Clone, Debug)]
+pub struct Chaos {
+    /// What there is, in words.
+    pub names: Vec<String>,
+    /// Takes the place of the one to make.
+    pub make: inspect::Sender<usize>,
 }
 
 /// Why the screen ended.
@@ -110,12 +136,18 @@ pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
     let input = reader::start()
         .map_err(|source| TuiError::System { what: "start the thread that reads the terminal", source })?;
     let (answers_in, answers) = inspect::channel("screen: answers", limits::ASKS_MAX);
+    let (saved_in, saved) = inspect::channel("screen: saved", limits::SAVES_MAX);
+    let mut model = Model::new(look, options.home);
+    model.chaos.names = options.chaos.as_ref().map_or_else(Vec::new, |chaos| chaos.names.clone());
     let mut screen = Screen {
-        model: Model::new(look, options.home),
+        model,
         link,
         terminal,
         painter: Painter::default(),
         answers_in,
+        save: options.save,
+        saved_in,
+        chaos: options.chaos,
         asks: 0,
         waiting: VecDeque::new(),
         started: Instant::now(),
@@ -125,7 +157,7 @@ pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
     for request in options.adds {
         screen.ask(Purpose::Open, Command::Add(Box::new(request))).await;
     }
-    let exit = screen.live(input, signals, answers).await;
+    let exit = screen.live(input, signals, answers, saved).await;
     screen.terminal.leave().await;
     Ok(exit)
 }
@@ -140,6 +172,9 @@ struct Screen {
     terminal: Terminal,
     painter: Painter,
     answers_in: inspect::Sender<Answered>,
+    save: Option<Save>,
+    saved_in: inspect::Sender<Result<PathBuf, String>>,
+    chaos: Option<Chaos>,
     /// Commands whose answer is still to come.
     asks: usize,
     /// Commands that wait until there are fewer of those.
@@ -157,6 +192,7 @@ impl Screen {
         mut input: inspect::Receiver<std::io::Result<Input>>,
         mut signals: Signals,
         mut answers: inspect::Receiver<Answered>,
+        mut saved: inspect::Receiver<Result<PathBuf, String>>,
     ) -> Exit {
         let mut panics = inspect::subscribe_panics();
         let mut ticks = interval(limits::SCREEN_TICK);
@@ -185,6 +221,7 @@ impl Screen {
                     Err(_) => Some(Exit::EngineGone),
                 },
                 Some(event) = self.link.events.recv() => self.take(Message::Event(event)).await,
+                Some(saved) = saved.recv() => self.take(Message::Saved(saved)).await,
                 Some(panic) = panics.recv() => self.take(Message::Event(told_of(&panic))).await,
                 _ = inspect::ticking(ticks.tick()) => self.tick().await,
                 written = self.terminal.written() => written.err().map(|_| Exit::TerminalGone),
@@ -258,6 +295,14 @@ impl Screen {
                     self.painter.append(clipboard::copy(&text));
                     None
                 }
+                Effect::Save { name, text } => {
+                    self.save(name, text);
+                    None
+                }
+                Effect::Chaos(which) => {
+                    self.make(which);
+                    None
+                }
                 Effect::Repaint => self.repaint(),
                 Effect::Suspend => self.suspend().await,
                 Effect::Quit => Some(Exit::Quit),
@@ -267,6 +312,35 @@ impl Screen {
             }
         }
         None
+    }
+
+    /// Has a text written where that may take its time.
+    fn save(&mut self, name: String, text: String) {
+        let Some(save) = self.save.clone() else {
+            return self.model.toasts.push(Severity::Error, text::CANNOT_SAVE);
+        };
+        let saved_in = self.saved_in.clone();
+        inspect::spawn("screen: save", async move {
+            let written =
+                inspect::spawn_blocking("screen: write a text", move || (save.0)(&name, &text)).await;
+            let saved = match written {
+                Ok(written) => written.map_err(|source| source.to_string()),
+                Err(ended) => Err(ended.to_string()),
+            };
+            // The screen may have ended meanwhile; the file is there all the same.
+            let _ = saved_in.send(saved).await;
+        })
+        .detach();
+    }
+
+    /// Has trouble made.
+    fn make(&mut self, which: usize) {
+        let Some(chaos) = &self.chaos else { return };
+        let said = match chaos.make.try_send(which) {
+            Ok(()) => chaos.names.get(which).cloned().unwrap_or_default(),
+            Err(_) => text::CHAOS_BUSY.to_owned(),
+        };
+        self.model.toasts.push(Severity::Info, said);
     }
 
     /// Asks the engine. The screen never waits for an answer: beyond the first poll, which gives the command, a task

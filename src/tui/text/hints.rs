@@ -49,13 +49,34 @@ pub const PANE: Hints = &[
 ];
 /// In the inspector.
 pub const INSPECTOR: Hints = &[
-    (C::Inspector, A::Open, "each"),
-    (C::Inspector, A::NextPane, "page"),
-    (C::Inspector, A::Freeze, "freeze"),
-    (C::Inspector, A::CopyText, "copy"),
-    (C::Inspector, A::Back, "close"),
     (C::Inspector, A::Help, "help"),
+    (C::Inspector, A::Open, "each"),
+    (C::Inspector, A::Follow, ""),
+    (C::Inspector, A::GoBack, "follow"),
+    (C::Inspector, A::Filter, "filter"),
+    (C::Inspector, A::SortMenu, "sort"),
+    (C::Inspector, A::Freeze, "freeze"),
+    (C::Inspector, A::KeepLook, ""),
+    (C::Inspector, A::Compare, "diff"),
+    (C::Inspector, A::CopyText, ""),
+    (C::Inspector, A::SaveText, "save"),
 ];
+/// In the peers pane.
+pub const PEERS: Hints = &[
+    (C::Screen, A::Files, ""),
+    (C::Screen, A::Peers, ""),
+    (C::Screen, A::Trackers, ""),
+    (C::Screen, A::Webseeds, ""),
+    (C::Screen, A::Pieces, ""),
+    (C::Screen, A::Log, "panes"),
+    (C::Peers, A::InspectPeer, "its tasks"),
+    (C::Screen, A::NextPane, "list"),
+    (C::Screen, A::Open, "zoom"),
+    (C::Screen, A::Back, "back"),
+    (C::Screen, A::Help, "help"),
+];
+/// In the menu of troubles.
+pub const CHAOS: Hints = &[(C::ChaosMenu, A::Accept, "makes it"), (C::ChaosMenu, A::Back, "cancels")];
 /// In the webseeds pane.
 pub const WEBSEEDS: Hints = &[
     (C::Webseeds, A::WebseedAdd, "add"),
@@ -193,6 +214,8 @@ mod tests {
             HELP,
             FROZEN,
             INSPECTOR,
+            PEERS,
+            CHAOS,
         ];
         for hints in all.into_iter().chain([remove(RemoveData::Keep), remove(RemoveData::Delete)]) {
             for (context, action, _) in hints {

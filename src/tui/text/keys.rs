@@ -21,6 +21,9 @@ pub fn context(context: Context) -> &'static str {
         Context::SortMenu => "Sort menu",
         Context::Help => "Help",
         Context::Inspector => "Inspector",
+        Context::Peers => "Peers",
+        Context::Chaos => "Demo",
+        Context::ChaosMenu => "Trouble",
     }
 }
 
@@ -31,7 +34,12 @@ pub fn action(context: Context, action: Action) -> &'static str {
         (Context::Tree, Action::Right) => "open the folder, or go in",
         (Context::Inspector, Action::NextPane) => "the next page",
         (Context::Inspector, Action::PreviousPane) => "the previous page",
-        (Context::Inspector, Action::Open) => "show each of a group",
+        (Context::Inspector, Action::Open) => "show each of a group; one in full",
+        (Context::Inspector, Action::Back) => "back: changes, filter, inspector",
+        (Context::Inspector, Action::Inspector) => "close the inspector",
+        (Context::Inspector, Action::Filter) => "filter by name, place, wait, torrent",
+        (Context::Inspector, Action::SortMenu) => "sort the page: menu",
+        (Context::ChaosMenu, Action::Accept) => "make this trouble",
         (Context::Inspector, Action::Freeze) => "freeze the picture; the program goes on",
         (Context::Webseeds, Action::Raise) => "more requests to it at a time",
         (Context::Webseeds, Action::Lower) => "fewer requests to it at a time",
@@ -117,8 +125,18 @@ fn in_one_part(action: Action) -> &'static str {
         Action::InspectTasks => "tasks and threads",
         Action::InspectLocks => "locks",
         Action::InspectQueues => "queues",
+        Action::InspectSemaphores => "semaphores: who waits for a permit",
+        Action::InspectOwners => "owners: turns, and how late they are",
         Action::InspectWaits => "who waits for whom",
+        Action::InspectPeer => "its tasks in the inspector",
+        Action::Follow => "follow: lock, its holder, its wait",
+        Action::GoBack => "back to where you followed from",
+        Action::PeerRow => "the peer of the task in its pane",
+        Action::KeepLook => "keep this look to compare with",
+        Action::Compare => "what differs from the kept look",
         Action::CopyText => "copy the page as text",
+        Action::SaveText => "save the page as a text file",
+        Action::Chaos => "make trouble on purpose: menu",
         _ => "",
     }
 }

@@ -13,7 +13,7 @@ mod standing;
 mod webseeds;
 
 pub use events::{Outside, event, severity, stuck};
-pub use inspector::{INSPECTOR, MADE_AT, WAITS_FOR, inspector_page, more_stuck};
+pub use inspector::*;
 pub use keys::{action, context};
 pub use runs::{RUN_LETTERS, run_line, run_state};
 pub use standing::{cause, cause_word, count, facts};
@@ -79,6 +79,10 @@ pub const DELETE_TITLE: &str = "Remove and delete data";
 pub const QUIT_TITLE: &str = "Quit";
 /// Title of the sort menu.
 pub const SORT_TITLE: &str = "Sort the list by";
+/// Title of the menu of troubles.
+pub const CHAOS_TITLE: &str = "Make trouble";
+/// Trouble that cannot be made now.
+pub const CHAOS_BUSY: &str = "There is enough trouble under way; try again later.";
 /// Title of the help.
 pub const HELP_TITLE: &str = "Keys";
 

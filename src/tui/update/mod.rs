@@ -40,6 +40,10 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Snapshot(snapshot) => take(model, snapshot),
         Message::Event(event) => tell(model, &event),
         Message::Answered { purpose, result } => answers::answered(model, purpose, result),
+        Message::Saved(Ok(path)) => {
+            model.toasts.push(Severity::Info, text::saved(&path.display().to_string()));
+        }
+        Message::Saved(Err(error)) => model.toasts.push(Severity::Error, text::not_saved(&error)),
         Message::Tick(now) => tick(model, now),
     }
     settle(model, &mut effects);
@@ -102,8 +106,8 @@ fn type_key(model: &mut Model, key: Key) {
     if model.help.is_some() {
         return;
     }
-    if model.inspector.is_some() {
-        return;
+    if let Some(inspector) = &mut model.inspector {
+        return inspector::type_key(inspector, key);
     }
     if let Some((of, input)) = &mut model.filter {
         if input.key(key) {
@@ -123,7 +127,9 @@ fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::Redraw => return effects.push(Effect::Repaint),
         Action::Suspend => return effects.push(Effect::Suspend),
         _ if model.help.is_some() => return help(model, action),
+        _ if model.chaos.menu.is_some() => return inspector::chaos(model, action, effects),
         Action::Help => return open_help(model),
+        Action::Chaos => return inspector::chaos(model, action, effects),
         _ if model.inspector.is_some() => return inspector::act(model, action, effects),
         Action::Inspector => return inspector::open(model),
         _ => {}
@@ -159,6 +165,7 @@ fn screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             model.filter = Some((of, LineInput::new(&filter)));
         }
         Action::Back => back(model),
+        Action::InspectPeer => inspector::open_peer(model),
         _ if torrents::command(model, action, effects) => {}
         _ if pane::navigate(model, action) => {}
         _ => match model.focus {
@@ -282,6 +289,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     model.list.settle(page);
     let skipped_max = panels::list_columns_skipped_max(model.size.columns);
     model.list.columns_skipped = model.list.columns_skipped.min(skipped_max);
+    inspector::settle_peer(model);
     pane::settle(model);
     if let Some(Dialog::Add(dialog)) = &mut model.dialog
         && let AddStep::Choice(choice) = &mut dialog.step

@@ -35,7 +35,7 @@ pub(super) fn navigate(model: &mut Model, action: Action) -> bool {
     true
 }
 
-fn open(model: &mut Model, tab: Tab) {
+pub(super) fn open(model: &mut Model, tab: Tab) {
     if model.pane.tab != tab {
         model.pane.tab = tab;
         model.pane.rows = Scroll::default();

@@ -1,8 +1,9 @@
 //! The inspector's screen.
 
 use unchoke::contract::{
-    Answer, BlockedTask, Command, Dump, DumpKind, DumpRows, LockReport, LockWaiter, QueueKind, QueueReport,
-    Stuck, StuckThing, TaskId, TaskKind, TaskName, TaskReport, TaskState, WaitKind, WaitReport,
+    Answer, BlockedTask, Command, Dump, DumpKind, DumpRows, FrameReport, LockReport, LockWaiter, OwnerReport,
+    QueueKind, QueueReport, SemaphoreReport, Stuck, StuckThing, TaskId, TaskKind, TaskName, TaskReport,
+    TaskState, WaitKind, WaitReport,
 };
 use unchoke::tui::{ColourDepth, Effect, Glyphs};
 
@@ -91,27 +92,37 @@ fn tasks_stand_in_groups_and_what_is_stuck_above_them() {
     insta::assert_snapshot!("inspector-group-120x40", screen.picture());
 }
 
-#[test]
-fn locks_queues_and_waits_have_pages_of_their_own() {
-    let mut screen = open(120, 40, Dump { stuck: Vec::new(), rows: tasks() });
-    let lock = LockReport {
+fn locks() -> DumpRows {
+    let held = LockReport {
         name: "list of torrents".into(),
         site: "src/session/handle.rs:40".to_owned(),
         held: true,
         holder: Some(TaskId(20)),
         held_ms: Some(2_300),
         holder_site: Some("src/session/handle.rs:77".to_owned()),
-        waiters: vec![LockWaiter {
-            task: TaskId(7),
-            site: "src/session/handle.rs:91".to_owned(),
-            waited_ms: 2_200,
-        }],
+        waiters: vec![
+            LockWaiter { task: TaskId(7), site: "src/session/handle.rs:91".to_owned(), waited_ms: 2_200 },
+            LockWaiter { task: TaskId(12), site: "src/session/handle.rs:91".to_owned(), waited_ms: 100 },
+        ],
         acquisitions: 400,
         contended: 3,
         longest_hold_us: 900,
-        longest_wait_us: 700,
+        longest_wait_us: 70_000,
     };
-    let queue = QueueReport {
+    let free = LockReport {
+        name: "budget".into(),
+        held: false,
+        holder: None,
+        held_ms: None,
+        holder_site: None,
+        waiters: Vec::new(),
+        ..held.clone()
+    };
+    DumpRows::Locks(vec![held, free])
+}
+
+fn queues() -> DumpRows {
+    DumpRows::Queues(vec![QueueReport {
         name: "inputs of debian-12.iso".into(),
         site: "src/session/driver/mod.rs:150".to_owned(),
         kind: QueueKind::Channel,
@@ -123,25 +134,161 @@ fn locks_queues_and_waits_have_pages_of_their_own() {
         full_ms: Some(5_100),
         oldest_ms: Some(5_200),
         receiver: Some(TaskId(20)),
+    }])
+}
+
+fn semaphores() -> DumpRows {
+    DumpRows::Semaphores(vec![SemaphoreReport {
+        name: "callers shaking hands".into(),
+        site: "src/session/net/listen.rs:30".to_owned(),
+        permits: 8,
+        taken: 8,
+        acquisitions: 90,
+        contended: 4,
+        waiters: vec![TaskId(7)],
+    }])
+}
+
+fn owners() -> DumpRows {
+    DumpRows::Owners(vec![OwnerReport {
+        task: name(20, "owner of debian-12.iso"),
+        depth: 12,
+        oldest_ms: Some(625),
+        turns: 90_000,
+        turn_ms: Some(30),
+        longest_turn_us: 1_400_000,
+        longest_turn_input: "Verified".into(),
+        latest_us: 829_000,
+    }])
+}
+
+/// Ten peers behind an owner that waits for a lock which control holds, and two tasks that wait for each other.
+fn waits() -> DumpRows {
+    let blocked = |id: u64, label: &str, wait, behind| BlockedTask {
+        task: name(id, label),
+        waited_ms: 5_000 + id,
+        wait,
+        behind,
     };
-    let blocked = BlockedTask {
-        task: name(9, "peer 10.0.0.9:51413 of debian-12.iso: read"),
-        waited_ms: 5_100,
-        wait: wait(WaitKind::QueueSend, Some("inputs of debian-12.iso"), READ),
-        behind: Some(name(20, "owner of debian-12.iso")),
-    };
-    let pages = [
-        ("2", DumpKind::Locks, DumpRows::Locks(vec![lock]), "inspector-locks-120x40"),
-        ("3", DumpKind::Queues, DumpRows::Queues(vec![queue]), "inspector-queues-120x40"),
-        ("4", DumpKind::Waits, DumpRows::Waits(vec![blocked]), "inspector-waits-120x40"),
-    ];
-    for (key, kind, rows, picture) in pages {
-        screen.asked();
-        screen.press(key);
-        assert!(matches!(screen.asked.as_slice(), [(_, Command::Dump(asked))] if *asked == kind));
-        screen.answer(Ok(Answer::Dump(Box::new(Dump { stuck: Vec::new(), rows }))));
-        insta::assert_snapshot!(picture, screen.picture());
+    let (owner, control) = (name(20, "owner of debian-12.iso"), name(50, "control"));
+    let full = || wait(WaitKind::QueueSend, Some("inputs of debian-12.iso"), READ);
+    let lock = |on| wait(WaitKind::Lock, Some(on), "src/session/handle.rs:91");
+    let mut rows: Vec<_> = (1..=10)
+        .map(|id| {
+            let label = format!("peer 10.0.0.{id}:51413 of debian-12.iso: read");
+            blocked(id, &label, full(), Some(owner.clone()))
+        })
+        .collect();
+    rows.push(blocked(20, "owner of debian-12.iso", lock("list of torrents"), Some(control)));
+    rows.push(blocked(30, "save", lock("budget"), Some(name(31, "verify"))));
+    rows.push(blocked(31, "verify", lock("store"), Some(name(30, "save"))));
+    DumpRows::Waits(rows)
+}
+
+/// Presses the key of a page and answers what it asks for.
+fn page(screen: &mut Screen, key: &str, kind: DumpKind, rows: DumpRows) {
+    screen.asked();
+    screen.press(key);
+    assert!(matches!(screen.asked.as_slice(), [(_, Command::Dump(asked))] if *asked == kind), "{key}");
+    screen.answer(Ok(Answer::Dump(Box::new(Dump { stuck: Vec::new(), rows }))));
+}
+
+#[test]
+fn every_kind_has_a_page_of_its_own_and_a_row_opens_in_full() {
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        let mut screen = open(columns, rows, Dump { stuck: Vec::new(), rows: tasks() });
+        let pages = [
+            ("2", DumpKind::Locks, locks(), "locks", "<Enter>"),
+            ("3", DumpKind::Queues, queues(), "queues", "<Enter>"),
+            ("4", DumpKind::Semaphores, semaphores(), "semaphores", "<Enter>"),
+            ("5", DumpKind::Owners, owners(), "owners", "<Enter>"),
+            ("6", DumpKind::Waits, waits(), "waits", "jj"),
+        ];
+        for (key, kind, dump, picture, keys) in pages {
+            page(&mut screen, key, kind, dump);
+            screen.press(keys);
+            insta::assert_snapshot!(format!("inspector-{picture}-{columns}x{rows}"), screen.picture());
+        }
     }
+}
+
+#[test]
+fn a_task_opens_with_its_frames_and_leads_to_its_peer() {
+    let library = library();
+    let torrent = library[1].id;
+    let address = "10.0.0.7:51413".parse().unwrap();
+    let mut rows = tasks();
+    if let DumpRows::Tasks(rows) = &mut rows {
+        let frame = |name: &'static str, site: &str| FrameReport { name: name.into(), site: site.to_owned() };
+        rows[6].frames = vec![frame("read a frame", READ), frame("serve", "src/session/net/peer.rs:90")];
+        rows[6].torrent = Some(torrent);
+        rows[6].peer = Some(address);
+        rows[6].parent = Some(TaskId(20));
+    }
+    let mut screen = Screen::new(80, 24, snapshot(library));
+    screen.press("I");
+    screen.answer(Ok(Answer::Dump(Box::new(Dump { stuck: Vec::new(), rows }))));
+    screen.press("/10.0.0.7:<Enter>j<Enter>");
+    insta::assert_snapshot!("inspector-task-80x24", screen.picture());
+    screen.press("p");
+    assert!(screen.model.inspector.is_none());
+    assert_eq!(screen.model.selected().unwrap().id, torrent);
+    assert_eq!(screen.model.pane.tab, unchoke::tui::model::Tab::Peers);
+}
+
+#[test]
+fn a_lock_leads_to_its_holder_and_back() {
+    let mut screen = open(80, 24, Dump { stuck: Vec::new(), rows: tasks() });
+    page(&mut screen, "2", DumpKind::Locks, locks());
+    screen.asked();
+    screen.press("f");
+    assert!(matches!(screen.asked.as_slice(), [(_, Command::Dump(DumpKind::Tasks))]));
+    screen.answer(Ok(Answer::Dump(Box::new(Dump { stuck: Vec::new(), rows: tasks() }))));
+    let picture = screen.picture();
+    assert!(picture.contains("task 20, async"), "{picture}");
+    screen.press("b");
+    screen.answer(Ok(Answer::Dump(Box::new(Dump { stuck: Vec::new(), rows: locks() }))));
+    let picture = screen.picture();
+    assert!(picture.contains("[2 locks]") && picture.contains("\n list of torrents"), "{picture}");
+    screen.press("b");
+    assert!(screen.picture().contains("no place to go back to"));
+}
+
+#[test]
+fn two_looks_are_compared() {
+    let mut screen = open(80, 24, Dump { stuck: Vec::new(), rows: tasks() });
+    screen.press("m");
+    let mut later = tasks();
+    if let DumpRows::Tasks(rows) = &mut later {
+        rows[12].polls += 77;
+        rows.remove(0);
+        rows.push(task(60, "webseed", TaskState::Running, Vec::new()));
+    }
+    screen.send(unchoke::tui::Message::Tick(std::time::Duration::from_secs(2)));
+    screen.answer(Ok(Answer::Dump(Box::new(Dump { stuck: Vec::new(), rows: later }))));
+    screen.press("=jj<Enter>");
+    insta::assert_snapshot!("inspector-changes-80x24", screen.picture());
+}
+
+#[test]
+fn a_page_is_saved_and_trouble_is_made_only_where_there_is_some() {
+    let mut screen = open(80, 24, Dump { stuck: stuck(), rows: tasks() });
+    screen.press("w");
+    let effects = screen.effects();
+    let is_page = |text: &str| text.contains("list of torrents") && text.contains("hash of debian-12.iso");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Save { name, text }] if name == "inspector-tasks" && is_page(text)),
+        "{effects:?}"
+    );
+    screen.send(unchoke::tui::Message::Saved(Err("cannot write /x: no room".to_owned())));
+    assert!(screen.picture().contains("Not saved: cannot write /x"));
+    screen.press("!<Enter>");
+    assert!(screen.effects().is_empty(), "a normal run has no such key");
+    screen.model.chaos.names = vec!["a held lock".to_owned(), "a mute peer".to_owned()];
+    screen.press("!");
+    assert!(screen.picture().contains("a mute peer"), "{}", screen.picture());
+    screen.press("j<Enter>");
+    assert!(matches!(screen.effects().as_slice(), [Effect::Chaos(1)]));
 }
 
 #[test]
@@ -152,6 +299,10 @@ fn it_opens_from_anywhere_freezes_is_copied_and_closes() {
     screen.answer(Ok(Answer::Dump(Box::new(Dump { stuck: Vec::new(), rows: tasks() }))));
     screen.press("z");
     assert!(screen.picture().contains("FROZEN"));
+    // The other pages are looked at once, so that they stand still with this one.
+    for rows in [locks(), queues(), semaphores(), owners(), waits()] {
+        screen.answer(Ok(Answer::Dump(Box::new(Dump { stuck: Vec::new(), rows }))));
+    }
     screen.send(unchoke::tui::Message::Tick(std::time::Duration::from_secs(60)));
     assert!(screen.asked().is_empty(), "nothing is asked for a picture that stands still");
     screen.press("y");
