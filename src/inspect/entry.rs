@@ -223,7 +223,7 @@ impl TaskEntry {
     /// The poll since which it has been forgotten, and the mark since which the watchdog has seen so.
     pub(super) fn forgotten_since(&self) -> Option<(u64, u64)> {
         let phase = self.phase.load(Relaxed);
-        if phase % 2 == 0 { Some((phase, self.seen.since(Some(phase))?)) } else { None }
+        if phase.is_multiple_of(2) { Some((phase, self.seen.since(Some(phase))?)) } else { None }
     }
 
     fn is_polled(&self) -> bool {

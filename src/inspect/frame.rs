@@ -18,7 +18,7 @@ use crate::limits::{FRAMES_DEEP_MAX, FRAMES_MAX};
 /// A place in the tree of frames.
 #[derive(Debug)]
 pub(super) struct Frame {
-    outer: Option<&'static Frame>,
+    outer: Option<&'static Self>,
     name: &'static str,
     site: &'static Location<'static>,
     depth: usize,
@@ -75,7 +75,7 @@ fn address(frame: Option<&'static Frame>) -> usize {
 
 /// The place of a frame within another. Where the tree is full, or the frame too deep, it is the other one.
 fn place_of(
-    outer: Option<&'static Frame>,
+    outer: Option<&'static Self>,
     name: &'static str,
     site: &'static Location<'static>,
 ) -> &'static Frame {

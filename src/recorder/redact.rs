@@ -214,7 +214,7 @@ fn with_addresses(text: &str, replace: impl Fn(IpAddr) -> IpAddr) -> String {
         let bare = word.trim_end_matches(['.', ':']);
         match (bare.parse::<SocketAddr>(), bare.trim_matches(['[', ']']).parse::<IpAddr>()) {
             (Ok(address), _) => {
-                out.push_str(&SocketAddr::new(replace(address.ip()), address.port()).to_string())
+                out.push_str(&SocketAddr::new(replace(address.ip()), address.port()).to_string());
             }
             (_, Ok(ip)) if bare.starts_with('[') => out.push_str(&format!("[{}]", replace(ip))),
             (_, Ok(ip)) => out.push_str(&replace(ip).to_string()),
