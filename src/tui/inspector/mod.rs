@@ -45,6 +45,8 @@ pub struct Inspector {
     pub typing: Option<LineInput>,
     /// The sort menu while it is open.
     pub menu: Option<Scroll>,
+    /// What came of the last key, until the next one.
+    pub said: Option<String>,
     /// Columns scrolled away.
     pub columns_skipped: usize,
     names: Names,
@@ -100,6 +102,7 @@ impl Default for Inspector {
             frozen: false,
             typing: None,
             menu: None,
+            said: None,
             columns_skipped: 0,
             names: Names::new(),
             trail: Vec::new(),

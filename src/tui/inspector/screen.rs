@@ -77,8 +77,11 @@ pub(in crate::tui) fn draw(
     let areas = areas(size, dump.map_or(0, |dump| dump.stuck.len()));
     draw_bar(look, inspector, buffer, areas.bar);
     draw_status(look, inspector, buffer, areas.status);
-    let hints = text::hints::line(text::hints::INSPECTOR);
-    look.line(buffer, areas.hints, &[Span::new(format!(" {hints}"), Role::Quiet)]);
+    let last = match &inspector.said {
+        Some(said) => Span::new(format!(" {}", look.plain(said.clone())), Role::Mark),
+        None => Span::new(format!(" {}", text::hints::line(text::hints::INSPECTOR)), Role::Quiet),
+    };
+    look.line(buffer, areas.hints, &[last]);
     if let Some(dump) = dump {
         draw_stuck(look, dump, buffer, areas.stuck);
         draw_table(look, inspector, dump, buffer, areas.table);

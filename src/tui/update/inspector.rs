@@ -28,6 +28,7 @@ pub(super) fn open_peer(model: &mut Model) {
 pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     let size = model.size;
     let Some(inspector) = &mut model.inspector else { return };
+    inspector.said = None;
     if let Some(input) = inspector.typing.take() {
         return typed(model, action, input.text().to_owned());
     }
@@ -49,7 +50,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::Follow => follow(model),
         Action::GoBack => {
             if !inspector.back() {
-                model.toasts.push(Severity::Info, text::NO_WAY_BACK);
+                say(model, text::NO_WAY_BACK);
             }
         }
         Action::PeerRow => peer_row(model),
@@ -63,11 +64,11 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::Freeze => inspector.freeze(),
         Action::KeepLook => {
             let said = if inspector.keep() { text::BASE_KEPT } else { text::NO_BASE };
-            model.toasts.push(Severity::Info, said);
+            say(model, said);
         }
         Action::Compare => {
             if !inspector.compare() {
-                model.toasts.push(Severity::Info, text::NO_BASE);
+                say(model, text::NO_BASE);
             }
         }
         Action::HideNames => super::hide_names(model),
@@ -78,6 +79,14 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
                 inspector.walk(motion, page(inspector, size));
             }
         }
+    }
+}
+
+/// Says what came of a key: in the inspector, where messages of what is stuck would keep it waiting.
+pub(super) fn say(model: &mut Model, said: impl Into<String>) {
+    match &mut model.inspector {
+        Some(inspector) => inspector.said = Some(said.into()),
+        None => model.toasts.push(Severity::Info, said),
     }
 }
 
@@ -120,8 +129,8 @@ fn follow(model: &mut Model) {
     }
     match inspector.follow() {
         Some(Arrival::There) => {}
-        Some(Arrival::Gone) => model.toasts.push(Severity::Info, text::INSPECTED_GONE),
-        None => model.toasts.push(Severity::Info, text::LEADS_NOWHERE),
+        Some(Arrival::Gone) => say(model, text::INSPECTED_GONE),
+        None => say(model, text::LEADS_NOWHERE),
     }
 }
 
@@ -129,13 +138,13 @@ fn follow(model: &mut Model) {
 fn peer_row(model: &mut Model) {
     match model.inspector.as_ref().and_then(Inspector::peer) {
         Some((torrent, address)) => show_peer(model, torrent, address),
-        None => model.toasts.push(Severity::Info, text::NO_PEER),
+        None => say(model, text::NO_PEER),
     }
 }
 
 fn show_peer(model: &mut Model, torrent: TorrentId, address: SocketAddr) {
     if !model.snapshot.torrents.iter().any(|row| row.id == torrent) {
-        return model.toasts.push(Severity::Info, text::INSPECTED_GONE);
+        return say(model, text::INSPECTED_GONE);
     }
     model.inspector = None;
     model.dialog = None;
@@ -170,7 +179,7 @@ fn save(model: &mut Model, effects: &mut Vec<Effect>) {
             let name = format!("inspector-{}", text::inspector_page(inspector.page().kind));
             effects.push(Effect::Save { name, text });
         }
-        None => model.toasts.push(Severity::Info, text::NOTHING_TO_SAVE),
+        None => say(model, text::NOTHING_TO_SAVE),
     }
 }
 

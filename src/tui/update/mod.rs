@@ -41,9 +41,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Event(event) => tell(model, &event),
         Message::Answered { purpose, result } => answers::answered(model, purpose, result),
         Message::Saved(Ok(path)) => {
-            model.toasts.push(Severity::Info, text::saved(&path.display().to_string()));
+            inspector::say(model, text::saved(&path.display().to_string()));
         }
-        Message::Saved(Err(error)) => model.toasts.push(Severity::Error, text::not_saved(&error)),
+        Message::Saved(Err(error)) => inspector::say(model, text::not_saved(&error)),
         Message::Tick(now) => tick(model, now),
     }
     settle(model, &mut effects);
