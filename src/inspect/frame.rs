@@ -75,7 +75,7 @@ fn address(frame: Option<&'static Frame>) -> usize {
 
 /// The place of a frame within another. Where the tree is full, or the frame too deep, it is the other one.
 fn place_of(
-    outer: Option<&'static Self>,
+    outer: Option<&'static Frame>,
     name: &'static str,
     site: &'static Location<'static>,
 ) -> &'static Frame {
