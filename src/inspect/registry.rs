@@ -62,8 +62,8 @@ pub(super) fn ended(entry: &Arc<TaskEntry>) {
     };
     drop(oldest);
     if let Some(text) = entry.panic() {
-        let TaskName { id, name, site, .. } = entry.named();
-        tell_panic(&TaskPanic { id, name, site, text: text.to_owned() });
+        let TaskName { id, name, site, torrent } = entry.named();
+        tell_panic(&TaskPanic { id, name, site, torrent, text: text.to_owned() });
     }
 }
 

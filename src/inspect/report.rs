@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::contract::TaskId;
+use crate::units::TorrentId;
 
 /// A panic that ended a task or thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +16,8 @@ pub struct TaskPanic {
     pub name: Cow<'static, str>,
     /// File and line that started it.
     pub site: String,
+    /// The torrent it worked for.
+    pub torrent: Option<TorrentId>,
     /// The panic's text.
     pub text: String,
 }

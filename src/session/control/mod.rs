@@ -6,6 +6,7 @@
 mod adding;
 mod asking;
 mod magnets;
+mod panics;
 mod reading;
 mod snapshots;
 
@@ -112,6 +113,7 @@ impl Control {
     /// Runs until a shutdown is asked for, or nobody can ask any more.
     pub(in crate::session) async fn run(mut self) {
         let owner = inspect::Owner::of(&self.ends.requests);
+        let mut panics = inspect::subscribe_panics();
         let mut ticks = interval(limits::SNAPSHOT_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let reply = loop {
@@ -124,6 +126,7 @@ impl Control {
                 Some(outcome) = self.outcomes.recv() => {
                     owner.turn_of("outcome", inspect::frame("outcome", self.outcome(outcome))).await;
                 }
+                Some(panic) = panics.recv() => owner.turn("panic", || self.panicked(&panic)),
                 Some(()) = self.nudges.recv() => owner.turn("nudge", || self.publish()),
                 _ = inspect::ticking(ticks.tick()) => owner.turn("picture", || self.publish()),
             }

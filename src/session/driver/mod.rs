@@ -197,6 +197,16 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
     Ends { inbox, rows, details, task }
 }
 
+/// Lets the owner of a torrent panic in its next turn.
+#[cfg(test)]
+pub(in crate::session) fn break_in_next_turn(torrent: crate::units::TorrentId) {
+    BREAKS.lock().insert(torrent);
+}
+
+#[cfg(test)]
+static BREAKS: parking_lot::Mutex<std::collections::BTreeSet<crate::units::TorrentId>> =
+    parking_lot::Mutex::new(std::collections::BTreeSet::new());
+
 /// How the budget hands a grant to a torrent. One that has ended takes it too: nobody asks for it again.
 fn granting(inbox: inspect::Sender<ToDriver>) -> Deliver {
     Box::new(move |granted: Granted| {
@@ -271,6 +281,8 @@ impl Driver {
 
     /// One turn: every input that waits, one plan, all effects, a picture if one is due.
     fn turn(&mut self, batch: &mut Vec<ToDriver>) {
+        #[cfg(test)]
+        assert!(!BREAKS.lock().remove(&self.outside.id), "told to break");
         let began = self.outside.shared.clock.now();
         self.owner.iter().for_each(inspect::Owner::begin_turn);
         let mut slowest = Slowest::default();

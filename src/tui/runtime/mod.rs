@@ -222,7 +222,11 @@ impl Screen {
                 },
                 Some(event) = self.link.events.recv() => self.take(Message::Event(event)).await,
                 Some(saved) = saved.recv() => self.take(Message::Saved(saved)).await,
-                Some(panic) = panics.recv() => self.take(Message::Event(told_of(&panic))).await,
+                // Of the others the engine tells.
+                Some(panic) = panics.recv() => match panic.torrent {
+                    None => self.take(Message::Event(told_of(&panic))).await,
+                    Some(_) => None,
+                },
                 _ = inspect::ticking(ticks.tick()) => self.tick().await,
                 written = self.terminal.written() => written.err().map(|_| Exit::TerminalGone),
                 () = inspect::sleep_until(next_frame.unwrap_or_else(Instant::now)), if next_frame.is_some() => {
