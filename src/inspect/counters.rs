@@ -88,7 +88,7 @@ impl LockEntry {
             self.waiters.lock().retain(|waiter| waiter.task != task);
         }
         // The one who had it had it as long at least, or several did one after the other.
-        self.longest_wait.fetch_max(now_nanos() - began, Relaxed);
+        self.longest_wait.fetch_max(now_nanos().saturating_sub(began), Relaxed);
         result
     }
 
@@ -106,7 +106,7 @@ impl LockEntry {
         self.task.store(0, Relaxed);
         self.thread.store(0, Relaxed);
         if let Some(taken) = taken {
-            self.longest_hold.fetch_max(now_nanos() - taken, Relaxed);
+            self.longest_hold.fetch_max(now_nanos().saturating_sub(taken), Relaxed);
         }
     }
 

@@ -130,7 +130,15 @@ impl TaskEntry {
         let phase = self.phase.load(Relaxed);
         self.phase.store(phase + 1, Relaxed);
         let stands_for = sample_of(phase / 2);
-        let began = if stands_for == 0 { 0 } else { now_nanos() };
+        let began = if stands_for != 0 {
+            now_nanos()
+        } else {
+            // A wake-up that was to be timed is of a poll that is not any more.
+            if self.woken_at.load(Relaxed) != 0 {
+                self.woken_at.store(0, Relaxed);
+            }
+            0
+        };
         Polling { outer: enter(self.id.0), stands_for, began }
     }
 

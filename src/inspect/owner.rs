@@ -58,7 +58,7 @@ impl Owner {
         self.begin_turn();
         let began = now_nanos();
         let result = turn();
-        self.end_turn(Duration::from_nanos(now_nanos() - began), kind);
+        self.end_turn(Duration::from_nanos(now_nanos().saturating_sub(began)), kind);
         result
     }
 
@@ -67,7 +67,7 @@ impl Owner {
         self.begin_turn();
         let began = now_nanos();
         let result = turn.await;
-        self.end_turn(Duration::from_nanos(now_nanos() - began), kind);
+        self.end_turn(Duration::from_nanos(now_nanos().saturating_sub(began)), kind);
         result
     }
 

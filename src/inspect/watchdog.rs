@@ -117,8 +117,8 @@ enum Key {
     Full(u64, u64),
     /// A task that was not woken, and how often it had been polled.
     Forgotten(TaskId, u64),
-    /// An owner, and the mark since which the oldest item of its queue waits.
-    Late(TaskId, u64),
+    /// An owner.
+    Late(TaskId),
     /// The first task of a circle, and the mark since which all of it waits.
     Circle(TaskId, u64),
 }
@@ -220,8 +220,10 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
     }
     for owner in OWNERS.alive() {
         let Some(since) = owner.queue.oldest_since() else { continue };
-        let key = Key::Late(owner.task, since);
-        if is_over(&key, since, bounds.late) {
+        // One that is behind takes items all the while: it is late as long as the oldest is too old, whichever that is.
+        let key = Key::Late(owner.task);
+        let from = if told.contains_key(&key) { since } else { since.max(runs_since) };
+        if now.saturating_sub(from) >= micros(bounds.late) {
             let task = task_name(owner.task).unwrap_or_else(|| no_task(owner.task));
             let (queue, items) = (owner.queue.label.name.clone(), owner.queue.depth());
             add(key, since, StuckThing::Late { task, queue, items });

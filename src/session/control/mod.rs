@@ -21,7 +21,7 @@ use super::discovery::Http;
 use super::driver::{self, Parts, Shared, ToDriver, Watch};
 use super::handle::{EngineEnds, Request};
 use super::settings::Settings;
-use super::store::{Damaged, SavedLimits, Stored};
+use super::store::{Change, Damaged, SavedLimits, Stored};
 use crate::contract::{
     Answer, Command, Event, EventKind, PeerSource, Refusal, RemoveData, Severity, Untrusted, WebseedAction,
 };
@@ -131,6 +131,7 @@ impl Control {
                 _ = inspect::ticking(ticks.tick()) => owner.turn("picture", || self.publish()),
             }
         };
+        drop(owner);
         inspect::frame("shut down", self.shut_down()).await;
         if let Some(reply) = reply {
             reply.send(Ok(Answer::Done));
@@ -253,7 +254,11 @@ impl Control {
     /// Starts the driver of a torrent, or merges what is new into the one that runs.
     async fn begin(&mut self, mut prepared: Prepared) -> Result<Answer, Refusal> {
         let id = prepared.torrent.id();
-        self.refuse_leaving(id)?;
+        if let Err(refusal) = self.refuse_leaving(id) {
+            // It was put into the saved list meanwhile, and would come back with the next start.
+            let _ = self.shared.store.apply(Change::Remove(id)).await;
+            return Err(refusal);
+        }
         let (peers, trackers) = (std::mem::take(&mut prepared.peers), std::mem::take(&mut prepared.trackers));
         let webseeds = std::mem::take(&mut prepared.webseeds);
         let known = self.directory.find(&prepared.torrent.info().swarm_hashes());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Control;
 use crate::contract::{EventKind, PeerCounts, Severity, TorrentRow, TorrentState, Untrusted, WebseedCounts};
 use crate::inspect::{self, TaskPanic};
+use crate::session::budget::ToBudget;
 use crate::units::{Rate, TorrentId};
 
 impl Control {
@@ -15,6 +16,10 @@ impl Control {
         let kind = EventKind::Notice { severity: Severity::Error, message: Untrusted::new(message) };
         self.event(Some(torrent), kind);
         if self.drivers.get(&torrent).is_some_and(|owner| owner.id() == panic.id) {
+            let budget = self.shared.budget.clone();
+            // What it had of the shared budget is for others now.
+            let ending = async move { drop(budget.send(ToBudget::End(torrent)).await) };
+            inspect::spawn(format!("end of {torrent} at the budget"), ending).detach();
             self.show_as_broken(torrent, &panic.text);
         }
         self.publish();

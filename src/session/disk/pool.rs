@@ -103,6 +103,8 @@ impl Worker {
                 storage.unqueue(bytes);
                 self.budget.remove(bytes);
             });
+            // A check keeps all of these threads busy for minutes, and most of that within the system.
+            inspect::give_way();
         }
     }
 }

@@ -239,6 +239,9 @@ impl Driver {
             self.turn_of_any_length(&mut batch);
             self.audit();
         }
+        // It serves nobody any more: disk threads that wait for room in the queue learn so at once.
+        self.owner = None;
+        drop(inbox);
         self.outside.close_all();
         self.storage.close_files();
         let _ = self.outside.shared.budget.send(ToBudget::End(self.outside.id)).await;
