@@ -1,6 +1,6 @@
 //! The diagnostics server: HTTP for those who look for a fault with a browser, `go tool pprof` or Prometheus.
 //!
-//! It listens on loopback only, takes no request that a page of some site could have made (see [`guard`]), and changes
+//! It listens on loopback only, takes no request that a page of some site could have made (see `guard`), and changes
 //! nothing. It runs on a thread with a runtime of its own, so it answers while every worker of the engine is held. An
 //! answer is built as a whole before its first byte goes out, no lock is held over it, and the time of each client is
 //! bounded: a slow reader delays nobody.
