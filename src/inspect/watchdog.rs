@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::counters::LockEntry;
 use super::graph::Graph;
 use super::mark::{Ticker, micros, now_mark, time_all};
+use super::owner::OwnerEntry;
 use super::registry::{self, LOCKS, OWNERS, QUEUES, no_task, task_name, tasks_where};
 use super::task::spawn_thread;
 use crate::contract::{Dump, DumpKind, DumpRows, Stuck, StuckThing, TaskId};
@@ -224,9 +225,7 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
         let key = Key::Late(owner.task);
         let from = if told.contains_key(&key) { since } else { since.max(runs_since) };
         if now.saturating_sub(from) >= micros(bounds.late) {
-            let task = task_name(owner.task).unwrap_or_else(|| no_task(owner.task));
-            let (queue, items) = (owner.queue.label.name.clone(), owner.queue.depth());
-            add(key, since, StuckThing::Late { task, queue, items });
+            add(key, since, late(&owner));
         }
     }
     let graph = Graph::look();
@@ -237,6 +236,14 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
         }
     }
     found
+}
+
+fn late(owner: &OwnerEntry) -> StuckThing {
+    StuckThing::Late {
+        task: task_name(owner.task).unwrap_or_else(|| no_task(owner.task)),
+        queue: owner.queue.label.name.clone(),
+        items: owner.queue.depth(),
+    }
 }
 
 fn hold(lock: &Arc<LockEntry>) -> StuckThing {
