@@ -168,6 +168,22 @@ pub struct AddRequest {
     pub webseeds: Vec<String>,
 }
 
+impl AddRequest {
+    /// For everything of a source, at once.
+    pub fn of(source: Source) -> Self {
+        Self {
+            source,
+            save_dir: None,
+            priorities: Vec::new(),
+            start: StartState::Running,
+            order: OrderChange::default(),
+            peers: Vec::new(),
+            trackers: Vec::new(),
+            webseeds: Vec::new(),
+        }
+    }
+}
+
 /// Whether an added torrent starts at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,7 +1,7 @@
 //! How an engine is to work, as its front end decides before it starts.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 
 use crate::contract::{Assume, CheckPolicy, StoreTrust};
 use crate::units::Rate;
@@ -37,6 +37,29 @@ pub struct Settings {
     pub debug: Switch,
     /// Whether the saved torrents come back.
     pub restore: Restore,
+}
+
+impl Settings {
+    /// An engine of its own in a folder that talks to nobody beyond this machine: any port of loopback, no trackers,
+    /// state in `state` and payload in `save`. What tests and benchmarks begin with.
+    pub fn on_loopback(folder: &Path) -> Self {
+        Self {
+            state_dir: folder.join("state"),
+            save_dir: folder.join("save"),
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            check: CheckPolicy::Auto,
+            trust_store: StoreTrust::Yes,
+            assume: Assume::Nothing,
+            down_limit: None,
+            up_limit: None,
+            trackers: Switch::Off,
+            webseeds: Switch::On,
+            seed: Switch::On,
+            debug: Switch::Off,
+            restore: Restore::SavedList,
+        }
+    }
 }
 
 /// On or off.

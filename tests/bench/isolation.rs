@@ -6,7 +6,7 @@
 //! sleeps is what the machine itself did to everybody. At most ten milliseconds may be added to the quiet gap.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -17,10 +17,9 @@ use sha1::Digest;
 use unchoke::codec::handshake::{EXTENSION, FAST, HANDSHAKE_BYTES, Handshake};
 use unchoke::codec::peer::{BlockRequest, Message};
 use unchoke::contract::{
-    AddRequest, Answer, Assume, CheckPolicy, Command, FileChoice, OrderChange, Priority, PriorityChange,
-    RemoveData, Source, StartState, StoreTrust,
+    AddRequest, Answer, Command, FileChoice, Priority, PriorityChange, RemoveData, Source,
 };
-use unchoke::session::{self, Handle, Restore, Settings, Switch};
+use unchoke::session::{self, Handle, Settings};
 use unchoke::units::{PeerId, TorrentId};
 
 /// The download: pieces of zeros, more than the peer gives while we look.
@@ -141,36 +140,8 @@ fn beat(log: &Log, ended: &AtomicBool) {
     }
 }
 
-fn settings(folder: &Path) -> Settings {
-    Settings {
-        assume: Assume::Nothing,
-        state_dir: folder.join("state"),
-        save_dir: folder.join("save"),
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        port: 0,
-        check: CheckPolicy::Auto,
-        trust_store: StoreTrust::Yes,
-        down_limit: None,
-        up_limit: None,
-        trackers: Switch::Off,
-        webseeds: Switch::On,
-        seed: Switch::On,
-        restore: Restore::SavedList,
-        debug: Switch::Off,
-    }
-}
-
 fn request(source: Source, peers: Vec<SocketAddr>) -> AddRequest {
-    AddRequest {
-        source,
-        save_dir: None,
-        priorities: Vec::new(),
-        start: StartState::Running,
-        peers,
-        trackers: Vec::new(),
-        webseeds: Vec::new(),
-        order: OrderChange::default(),
-    }
+    AddRequest { peers, ..AddRequest::of(source) }
 }
 
 async fn ask(handle: &Handle, command: Command) -> Answer {
@@ -270,7 +241,7 @@ async fn bench() {
     let folder = tempfile::tempdir().expect("a folder");
     let big_file = folder.path().join("big.torrent");
     std::fs::write(&big_file, big()).expect("it is written");
-    let (handle, running) = session::start(settings(folder.path())).await.expect("it starts");
+    let (handle, running) = session::start(Settings::on_loopback(folder.path())).await.expect("it starts");
     add(&handle, request(Source::Bytes(download()), vec![peer])).await;
     tokio::time::sleep(LOOK).await;
     assert!(!log.requests.lock().expect("no thread panics with it").is_empty(), "it downloads");

@@ -5,12 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use unchoke::contract::{
-    AddRequest, Answer, Assume, CheckPolicy, Command, DownloadOrder, EventKind, FileChoice, FirstLast,
-    OrderChange, PieceSequence, Priority, PriorityChange, RemoveData, Source, StartState, StoreTrust,
-    TorrentState,
+    AddRequest, Answer, Assume, Command, DownloadOrder, EventKind, FileChoice, FirstLast, OrderChange,
+    PieceSequence, Priority, PriorityChange, RemoveData, Source, TorrentState,
 };
 use unchoke::metainfo::create;
-use unchoke::session::{self, Handle, Restore, Running, Settings, Switch};
+use unchoke::session::{self, Handle, Running, Settings, Switch};
 use unchoke::units::TorrentId;
 
 use crate::real::process::say;
@@ -52,40 +51,12 @@ pub(crate) fn assert_payload(folder: &Path) {
     }
 }
 
-fn settings(folder: &Path) -> Settings {
-    Settings {
-        assume: Assume::Nothing,
-        state_dir: folder.join("state"),
-        save_dir: folder.join("save"),
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        port: 0,
-        check: CheckPolicy::Auto,
-        trust_store: StoreTrust::Yes,
-        down_limit: None,
-        up_limit: None,
-        trackers: Switch::Off,
-        webseeds: Switch::On,
-        seed: Switch::On,
-        debug: Switch::Off,
-        restore: Restore::SavedList,
-    }
-}
-
 pub(crate) async fn engine(folder: &Path) -> (Handle, Running) {
-    session::start(settings(folder)).await.unwrap()
+    session::start(Settings::on_loopback(folder)).await.unwrap()
 }
 
 pub(crate) fn request(peers: Vec<SocketAddr>) -> AddRequest {
-    AddRequest {
-        source: Source::Bytes(torrent()),
-        save_dir: None,
-        priorities: Vec::new(),
-        start: StartState::Running,
-        order: Default::default(),
-        peers,
-        trackers: Vec::new(),
-        webseeds: Vec::new(),
-    }
+    AddRequest { peers, ..AddRequest::of(Source::Bytes(torrent())) }
 }
 
 pub(crate) async fn add(handle: &Handle, request: AddRequest) -> TorrentId {
@@ -165,7 +136,7 @@ async fn data_assumed_complete_is_served_at_once_and_what_is_wrong_of_it_never()
     let mut bytes = std::fs::read(&wrong).unwrap();
     bytes[2 * 32 * 1024 + 7] ^= 1;
     std::fs::write(&wrong, bytes).unwrap();
-    let assuming = Settings { assume: Assume::Complete, ..settings(folder.path()) };
+    let assuming = Settings { assume: Assume::Complete, ..Settings::on_loopback(folder.path()) };
     let (seed, seed_running) = session::start(assuming).await.unwrap();
     let torrent = add(&seed, request(vec![])).await;
     // No check: it is complete in the first picture of it.
@@ -204,7 +175,7 @@ async fn a_healthy_download_agrees_with_itself_while_it_is_compared() {
     seed.request(Command::SetDebug(true)).await.unwrap();
     seed.request(Command::SetLimits { down: None, up: Some(unchoke::units::Rate(400_000)) }).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let debugging = Settings { debug: Switch::On, ..settings(folder.path()) };
+    let debugging = Settings { debug: Switch::On, ..Settings::on_loopback(folder.path()) };
     let (leecher, running) = session::start(debugging).await.unwrap();
     let mut events = leecher.events();
     let torrent = add(&leecher, request(vec![address])).await;
@@ -360,13 +331,15 @@ async fn callers_over_ipv6_are_answered_on_the_same_port() {
     }
     let folder = tempfile::tempdir().unwrap();
     write_payload(&folder.path().join("save"));
-    let everywhere = Settings { bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..settings(folder.path()) };
+    let everywhere =
+        Settings { bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..Settings::on_loopback(folder.path()) };
     let (seed, seed_running) = session::start(everywhere).await.unwrap();
     let torrent = add(&seed, request(Vec::new())).await;
     reach(&seed, torrent, TorrentState::Seeding).await;
     let address = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, seed.listen_port()));
     let folder = tempfile::tempdir().unwrap();
-    let anywhere = Settings { bind: IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), ..settings(folder.path()) };
+    let anywhere =
+        Settings { bind: IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), ..Settings::on_loopback(folder.path()) };
     let (leecher, running) = session::start(anywhere).await.unwrap();
     let torrent = add(&leecher, request(vec![address])).await;
     reach(&leecher, torrent, TorrentState::Seeding).await;

@@ -10,7 +10,7 @@ mod tracker;
 mod webseed;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use super::engine::{self, Engine};
 use super::output::Output;
 use super::screen;
 use super::signals::Signals;
-use crate::contract::{AddRequest, Assume, CheckPolicy, Priority, StoreTrust};
+use crate::contract::{AddRequest, Priority};
 use crate::inspect;
 use crate::limits::DEMO_MAX;
 use crate::session::{Restore, Settings, Switch};
@@ -160,20 +160,5 @@ impl Swarm {
 
 /// Settings of an engine on loopback that asks nobody.
 fn settings(state_dir: PathBuf, save_dir: PathBuf) -> Settings {
-    Settings {
-        state_dir,
-        save_dir,
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        port: 0,
-        check: CheckPolicy::Auto,
-        trust_store: StoreTrust::Yes,
-        assume: Assume::Nothing,
-        down_limit: None,
-        up_limit: None,
-        trackers: Switch::Off,
-        webseeds: Switch::On,
-        seed: Switch::On,
-        debug: Switch::Off,
-        restore: Restore::Nothing,
-    }
+    Settings { state_dir, save_dir, restore: Restore::Nothing, ..Settings::on_loopback(Path::new("")) }
 }

@@ -7,9 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{body, draw_field, frame};
-use crate::contract::{
-    AddRequest, FileChoice, OrderChange, Priority, PriorityChange, Source, StartState, TorrentPreview,
-};
+use crate::contract::{AddRequest, FileChoice, Priority, PriorityChange, Source, StartState, TorrentPreview};
 use crate::tui::model::Model;
 use crate::tui::panels;
 use crate::tui::text::hints;
@@ -126,22 +124,8 @@ impl AddChoice {
                 .filter_map(change)
                 .collect(),
             start: self.start,
-            ..plain_request(self.source.clone())
+            ..AddRequest::of(self.source.clone())
         }
-    }
-}
-
-/// A request for everything of a source, at once.
-pub fn plain_request(source: Source) -> AddRequest {
-    AddRequest {
-        source,
-        save_dir: None,
-        priorities: Vec::new(),
-        start: StartState::Running,
-        order: OrderChange::default(),
-        peers: Vec::new(),
-        trackers: Vec::new(),
-        webseeds: Vec::new(),
     }
 }
 

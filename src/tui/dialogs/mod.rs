@@ -12,7 +12,7 @@ mod webseed;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-pub use add::{AddChoice, AddDialog, AddField, AddStep, in_home, plain_request};
+pub use add::{AddChoice, AddDialog, AddField, AddStep, in_home};
 pub(super) use chaos::draw as draw_chaos;
 pub use help::{HelpDialog, draw as draw_help, lines as help_lines};
 pub use question::RemoveDialog;

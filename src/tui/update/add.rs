@@ -1,9 +1,9 @@
 //! Keys of the add dialog, and pastes.
 
 use super::pane;
-use crate::contract::{Command, Severity, Source, StartState};
+use crate::contract::{AddRequest, Command, Severity, Source, StartState};
 use crate::limits;
-use crate::tui::dialogs::{AddChoice, AddDialog, AddField, AddStep, Dialog, in_home, plain_request};
+use crate::tui::dialogs::{AddChoice, AddDialog, AddField, AddStep, Dialog, in_home};
 use crate::tui::keymap::Action;
 use crate::tui::message::{Effect, Purpose};
 use crate::tui::model::{FilterOf, Model};
@@ -108,7 +108,7 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         },
         AddStep::Reading { source, .. } => match action {
             Action::AddUnread => {
-                let command = Command::Add(Box::new(plain_request(source.clone())));
+                let command = Command::Add(Box::new(AddRequest::of(source.clone())));
                 effects.push(Effect::Ask { purpose: Purpose::Add, command });
                 model.dialog = None;
             }
