@@ -92,6 +92,14 @@ fn watch_over(clock: Clock, events: EventHub) -> std::io::Result<inspect::Watchd
 
 /// Starts an engine.
 pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> {
+    let (handle, running, _) = start_with_directory(settings).await?;
+    Ok((handle, running))
+}
+
+/// As [`start`], with the way to each torrent's owner.
+pub(in crate::session) async fn start_with_directory(
+    settings: Settings,
+) -> Result<(Handle, Running, Directory), StartError> {
     let lock = StateDirLock::acquire(&settings.state_dir)?;
     let listeners = net::bind(settings.bind, settings.port)?;
     let listen_port =
@@ -136,8 +144,10 @@ pub async fn start(settings: Settings) -> Result<(Handle, Running), StartError> 
     let server = remote::serve(lock.dir(), handle.clone())?;
     let dumps = remote::serve_dumps(lock.dir(), handle.clone())?;
     let stored = if settings.restore == Restore::SavedList { stored } else { Vec::new() };
+    let reached = directory.clone();
     let parts = ControlParts { settings, shared, directory, http, ends, nudges, debug, listen_port, rng };
     let control = Control::new(parts, stored, damaged);
     let control = inspect::spawn("control", control.run());
-    Ok((handle, Running { control, listeners, server, dumps, watchdog, store_closing, lock }))
+    let running = Running { control, listeners, server, dumps, watchdog, store_closing, lock };
+    Ok((handle, running, reached))
 }

@@ -372,6 +372,7 @@ fn detail_of(input: &Input) -> u64 {
         | Input::Scraped { .. }
         | Input::Granted { .. }
         | Input::Host { .. }
+        | Input::TaskFailed { .. }
         | Input::Deadline => 0,
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::codec::peer::{BlockRequest, Message};
 use crate::codec::tracker::{AnnounceAnswer, ScrapeAnswer, TrackerError};
-use crate::contract::PeerSource;
+use crate::contract::{PeerSource, Untrusted};
 use crate::units::{ConnectionId, FetchId, PieceIndex};
 
 /// Something that happened to a torrent.
@@ -155,6 +155,11 @@ pub enum Input {
     },
     /// The instant named by `next_deadline` has come.
     Deadline,
+    /// A task that served this torrent panicked, which is a bug of ours.
+    TaskFailed {
+        /// Which task, and with what words.
+        cause: Untrusted,
+    },
 }
 
 impl Input {
@@ -167,7 +172,9 @@ impl Input {
                 messages.iter().any(all)
             }
             // A peer that goes is taken out of the counts of all pieces that it had.
-            Self::Closed { .. } | Self::PieceMismatch { .. } | Self::Deadline => true,
+            Self::Closed { .. } | Self::PieceMismatch { .. } | Self::Deadline | Self::TaskFailed { .. } => {
+                true
+            }
             Self::PeersFound { .. }
             | Self::Connected(_)
             | Self::ConnectFailed { .. }
@@ -213,6 +220,7 @@ impl Input {
             Self::Host { .. } => "webseed host",
             Self::Granted { .. } => "granted",
             Self::Deadline => "deadline",
+            Self::TaskFailed { .. } => "task failed",
         }
     }
 }

@@ -182,6 +182,7 @@ impl MetadataFetch {
                     self.saving.in_flight = None;
                 }
             }
+            Input::TaskFailed { cause } => self.fail(now, cause.raw()),
             // Nothing of a fetch is on disk, sends payload or asks for a grant.
             Input::Sent { .. }
             | Input::PieceStored { .. }

@@ -119,7 +119,7 @@ impl Torrent {
             Phase::Running => true,
             // A full disk can be read; one that fails is tried again later, before it makes everything look missing.
             Phase::DiskTrouble { error, .. } => error.kind == DiskErrorKind::Full,
-            Phase::Paused | Phase::Stopping { .. } | Phase::Stopped => false,
+            Phase::Paused | Phase::Stopping { .. } | Phase::Stopped | Phase::Broken { .. } => false,
         };
         if !may {
             return;

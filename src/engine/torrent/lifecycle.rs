@@ -1,7 +1,7 @@
 //! Running, paused, in trouble, stopping: what a torrent may do now, and what it says it is.
 
 use super::{Torrent, WhenComplete};
-use crate::contract::{Blocked, EventKind, TorrentState};
+use crate::contract::{Blocked, EventKind, TorrentState, Untrusted};
 use crate::engine::io::{DiskError, Effect};
 use crate::engine::peers::rate::RateMeter;
 use crate::limits;
@@ -20,6 +20,8 @@ pub(super) enum Phase {
     Stopping { since: Time, saved: bool },
     /// Its owner may end.
     Stopped,
+    /// One of its tasks ended by a bug of ours. It is connected with nobody until a person resumes it.
+    Broken { cause: Untrusted },
 }
 
 impl Phase {
@@ -38,7 +40,7 @@ impl Phase {
         match self {
             Self::Running => None,
             Self::Paused | Self::Stopping { .. } | Self::Stopped => Some(Blocked::Paused),
-            Self::DiskTrouble { .. } => Some(Blocked::TorrentError),
+            Self::DiskTrouble { .. } | Self::Broken { .. } => Some(Blocked::TorrentError),
         }
     }
 }
@@ -48,7 +50,7 @@ impl Torrent {
     pub fn state(&self) -> TorrentState {
         match &self.phase {
             Phase::Paused | Phase::Stopping { .. } | Phase::Stopped => TorrentState::Paused,
-            Phase::DiskTrouble { .. } => TorrentState::Error,
+            Phase::DiskTrouble { .. } | Phase::Broken { .. } => TorrentState::Error,
             Phase::Running if self.pieces.is_complete() => TorrentState::Seeding,
             Phase::Running if self.pieces.is_checking() => TorrentState::Checking,
             Phase::Running if self.pieces.is_finished() => TorrentState::Finished,
@@ -57,20 +59,38 @@ impl Torrent {
     }
 
     pub(super) fn pause(&mut self, now: Time) {
-        if matches!(self.phase, Phase::Running | Phase::DiskTrouble { .. }) {
-            self.phase = Phase::Paused;
-            self.close_all(now, "paused");
-            self.end_all_fetches(now);
-            self.down = RateMeter::default();
-            self.up = RateMeter::default();
-            self.trackers.stop(now);
-            self.storing.mark_dirty(now);
+        match self.phase {
+            Phase::Running | Phase::DiskTrouble { .. } => self.rest(now, Phase::Paused, "paused"),
+            Phase::Broken { .. } => {
+                self.phase = Phase::Paused;
+                self.storing.mark_dirty(now);
+            }
+            Phase::Paused | Phase::Stopping { .. } | Phase::Stopped => {}
         }
+    }
+
+    /// A task that served this torrent panicked. What it left half-done is not known, so nothing of what was under way
+    /// goes on; what is stored is right, as each piece is hashed before it counts.
+    pub(super) fn break_off(&mut self, now: Time, cause: Untrusted) {
+        if self.phase.transfers() {
+            self.rest(now, Phase::Broken { cause }, "one of our tasks failed");
+        }
+    }
+
+    /// Ends all that is under way with others.
+    fn rest(&mut self, now: Time, phase: Phase, reason: &str) {
+        self.phase = phase;
+        self.close_all(now, reason);
+        self.end_all_fetches(now);
+        self.down = RateMeter::default();
+        self.up = RateMeter::default();
+        self.trackers.stop(now);
+        self.storing.mark_dirty(now);
     }
 
     pub(super) fn resume(&mut self, now: Time) {
         match self.phase {
-            Phase::Paused => {
+            Phase::Paused | Phase::Broken { .. } => {
                 self.phase = Phase::Running;
                 self.trackers.start(now);
                 self.storing.mark_dirty(now);
@@ -118,14 +138,22 @@ impl Torrent {
     pub(super) fn disk_retry_at(&self) -> Option<Time> {
         match &self.phase {
             Phase::DiskTrouble { retry_at, .. } => Some(*retry_at),
-            Phase::Running | Phase::Paused | Phase::Stopping { .. } | Phase::Stopped => None,
+            Phase::Running
+            | Phase::Paused
+            | Phase::Stopping { .. }
+            | Phase::Stopped
+            | Phase::Broken { .. } => None,
         }
     }
 
     pub(super) fn stop_grace_at(&self) -> Option<Time> {
         match &self.phase {
             Phase::Stopping { since, .. } => Some(*since + limits::STOP_GRACE),
-            Phase::Running | Phase::Paused | Phase::DiskTrouble { .. } | Phase::Stopped => None,
+            Phase::Running
+            | Phase::Paused
+            | Phase::DiskTrouble { .. }
+            | Phase::Stopped
+            | Phase::Broken { .. } => None,
         }
     }
 

@@ -186,6 +186,7 @@ impl Torrent {
             Input::FetchEnded { fetch, result } => self.fetch_ended(now, fetch, result),
             Input::Host { host, news } => self.hear_of_host(now, &host, news),
             Input::Deadline => {}
+            Input::TaskFailed { cause } => self.break_off(now, cause),
         }
     }
 

@@ -89,6 +89,7 @@ impl Torrent {
     fn cause(&self, now: Time) -> Option<Untrusted> {
         let word = match (&self.phase, self.state()) {
             (Phase::DiskTrouble { error, .. }, _) => return Some(error.message.clone()),
+            (Phase::Broken { cause }, _) => return Some(cause.clone()),
             (Phase::Running, TorrentState::Downloading) => self.download_cause(now)?,
             (Phase::Running, TorrentState::Finished) if self.pieces.is_nothing_wanted() => "nothing_wanted",
             (Phase::Running | Phase::Paused | Phase::Stopping { .. } | Phase::Stopped, _) => return None,

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use super::Control;
 use crate::contract::{EventKind, PeerCounts, Severity, TorrentRow, TorrentState, Untrusted, WebseedCounts};
+use crate::engine::io::Input;
 use crate::inspect::{self, TaskPanic};
 use crate::session::budget::ToBudget;
+use crate::session::driver::ToDriver;
 use crate::units::{Rate, TorrentId};
 
 impl Control {
-    /// A task panicked, which is a bug of ours. Where it was the owner of a torrent, that torrent is in error from now on.
+    /// A task panicked, which is a bug of ours. The torrent that it served is in error from now on: where it was the
+    /// torrent's owner for good, otherwise until a person resumes it.
     pub(super) fn panicked(&mut self, panic: &TaskPanic) {
         let Some(torrent) = panic.torrent else { return };
         let message = format!("\"{}\" ended by a bug, made at {}: {}", panic.name, panic.site, panic.text);
@@ -21,6 +24,12 @@ impl Control {
             let ending = async move { drop(budget.send(ToBudget::End(torrent)).await) };
             inspect::spawn(format!("end of {torrent} at the budget"), ending).detach();
             self.show_as_broken(torrent, &panic.text);
+        } else if let Some(member) = self.directory.member(torrent) {
+            let cause = Untrusted::new(format!("a bug ended \"{}\": {}", panic.name, panic.text));
+            let telling = async move {
+                let _ = member.inbox.send(ToDriver::Input(Input::TaskFailed { cause })).await;
+            };
+            inspect::spawn(format!("end of a task of {torrent}"), telling).detach();
         }
         self.publish();
     }
@@ -47,93 +56,116 @@ impl Control {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-    use std::path::Path;
     use std::time::Duration;
 
     use super::*;
-    use crate::contract::{
-        AddRequest, Answer, Assume, CheckPolicy, Command, OrderChange, Source, StartState, StoreTrust,
-    };
-    use crate::session::{self, Handle, Restore, Settings, Switch};
+    use crate::contract::{AddRequest, Answer, Command, Event, RemoveData, Source};
+    use crate::session::directory::Directory;
+    use crate::session::start::{Running, start_with_directory};
+    use crate::session::{Handle, Settings};
 
-    fn settings(folder: &Path) -> Settings {
-        Settings {
-            assume: Assume::Nothing,
-            state_dir: folder.join("state"),
-            save_dir: folder.join("save"),
-            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port: 0,
-            check: CheckPolicy::Auto,
-            trust_store: StoreTrust::Yes,
-            down_limit: None,
-            up_limit: None,
-            trackers: Switch::Off,
-            webseeds: Switch::Off,
-            seed: Switch::On,
-            restore: Restore::SavedList,
-            debug: Switch::Off,
+    /// An engine, and two torrents of which nobody has anything.
+    struct Scene {
+        _folder: tempfile::TempDir,
+        handle: Handle,
+        running: Running,
+        directory: Directory,
+        broken: TorrentId,
+        sound: TorrentId,
+    }
+
+    impl Scene {
+        /// Of a name of its own: a panic is told to every engine of a process, and these tests share one.
+        async fn new(name: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let settings = Settings::on_loopback(folder.path());
+            let (handle, running, directory) = start_with_directory(settings).await.unwrap();
+            let (broken, sound) = (add(&handle, name).await, add(&handle, "sound").await);
+            Self { _folder: folder, handle, running, directory, broken, sound }
+        }
+
+        /// The row of the torrent that breaks, once it is as wanted.
+        async fn row(&self, is: impl Fn(&TorrentRow) -> bool) -> TorrentRow {
+            let mut snapshots = self.handle.snapshots();
+            loop {
+                let snapshot = snapshots.latest();
+                let row = snapshot.torrents.iter().find(|row| row.id == self.broken);
+                let row = TorrentRow::clone(row.expect("it stays in the list"));
+                if is(&row) {
+                    return row;
+                }
+                let changed = tokio::time::timeout(Duration::from_secs(10), snapshots.changed());
+                changed.await.unwrap_or_else(|_| panic!("not in time: {row:?}")).unwrap();
+            }
+        }
+
+        /// The other torrent answers, the broken one goes when told to, and all of it ends.
+        async fn the_rest_runs(self) {
+            let sound = self.handle.request(Command::Detail(self.sound)).await;
+            assert!(matches!(sound, Ok(Answer::Detail(_))), "{sound:?}");
+            let removed = Command::Remove { torrent: self.broken, data: RemoveData::Keep };
+            assert!(matches!(self.handle.request(removed).await, Ok(Answer::Done)));
+            self.handle.request(Command::Shutdown).await.unwrap();
+            self.running.ended().await.unwrap();
         }
     }
 
     async fn add(handle: &Handle, name: &str) -> TorrentId {
         let info =
             format!("d6:lengthi1e4:name{}:{name}12:piece lengthi16384e6:pieces20:{name:x<20}e", name.len());
-        let request = AddRequest {
-            source: Source::Bytes(format!("d4:info{info}e").into_bytes()),
-            save_dir: None,
-            priorities: Vec::new(),
-            start: StartState::Running,
-            peers: Vec::new(),
-            trackers: Vec::new(),
-            webseeds: Vec::new(),
-            order: OrderChange::default(),
-        };
+        let request = AddRequest::of(Source::Bytes(format!("d4:info{info}e").into_bytes()));
         match handle.request(Command::Add(Box::new(request))).await {
             Ok(Answer::Added { torrent, .. }) => torrent,
             other => panic!("{other:?}"),
         }
     }
 
+    /// The text of the next error of a torrent.
+    async fn told(events: &mut inspect::Receiver<Event>, of: TorrentId) -> String {
+        loop {
+            let event = events.recv().await.expect("the engine runs");
+            match event.kind {
+                EventKind::Notice { severity: Severity::Error, message } if event.torrent == Some(of) => {
+                    return message.shown();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn cause_has(row: &TorrentRow, text: &str) -> bool {
+        row.state == TorrentState::Error && row.cause.as_ref().is_some_and(|cause| cause.raw().contains(text))
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn fault_65_a_torrent_whose_owner_panics_is_in_error_and_the_rest_runs() {
-        let folder = tempfile::tempdir().unwrap();
-        let (handle, running) = session::start(settings(folder.path())).await.unwrap();
-        let (broken, sound) = (add(&handle, "broken").await, add(&handle, "sound").await);
-        let mut events = handle.events();
-        crate::session::driver::break_in_next_turn(broken);
-        // It may be answered or not: its owner ends meanwhile.
-        let _ = handle.request(Command::Announce(broken)).await;
-        let mut snapshots = handle.snapshots();
-        let row = loop {
-            let snapshot = snapshots.latest();
-            let row =
-                snapshot.torrents.iter().find(|row| row.id == broken).cloned().expect("it stays in the list");
-            if row.state == TorrentState::Error {
-                break row;
-            }
-            tokio::time::timeout(Duration::from_secs(10), snapshots.changed())
-                .await
-                .expect("in time")
-                .unwrap();
-        };
-        assert!(row.cause.as_ref().is_some_and(|cause| cause.shown().contains("told to break")), "{row:?}");
-        let told = loop {
-            let event = events.recv().await.expect("the engine runs");
-            if let (Some(of), EventKind::Notice { severity: Severity::Error, message }) =
-                (event.torrent, &event.kind)
-            {
-                break (of, message.shown());
-            }
-        };
-        assert!(told.0 == broken && told.1.contains("owner of broken"), "{told:?}");
-        assert!(matches!(handle.request(Command::Detail(sound)).await, Ok(Answer::Detail(_))));
-        let again =
-            tokio::time::timeout(Duration::from_secs(10), handle.request(Command::Pause(broken))).await;
-        assert!(again.expect("it is answered").is_err(), "nobody is there to pause it");
-        let removed = Command::Remove { torrent: broken, data: crate::contract::RemoveData::Keep };
-        assert!(matches!(handle.request(removed).await, Ok(Answer::Done)));
-        handle.request(Command::Shutdown).await.unwrap();
-        running.ended().await.unwrap();
+        let scene = Scene::new("owner-breaks").await;
+        let mut events = scene.handle.events();
+        let inbox = scene.directory.inbox(scene.broken).unwrap();
+        inbox.send(ToDriver::Panic).await.unwrap();
+        scene.row(|row| cause_has(row, "told to break")).await;
+        let message = told(&mut events, scene.broken).await;
+        assert!(message.contains("owner of owner-breaks"), "{message}");
+        let paused = scene.handle.request(Command::Pause(scene.broken));
+        let paused = tokio::time::timeout(Duration::from_secs(10), paused).await;
+        assert!(paused.expect("it is answered").is_err(), "nobody is there to pause it");
+        scene.the_rest_runs().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn fault_65_a_torrent_of_which_a_task_panics_is_in_error_until_it_is_resumed() {
+        let scene = Scene::new("task-breaks").await;
+        let mut events = scene.handle.events();
+        let reader = inspect::spawn_for(scene.broken, "peer 10.0.0.7:51413 of broken: read", async {
+            panic!("a message of no kind");
+        });
+        assert!(reader.await.is_err());
+        let row = scene.row(|row| row.state == TorrentState::Error).await;
+        assert!(cause_has(&row, "a bug ended \"peer 10.0.0.7:51413 of broken: read\": a message of no kind"));
+        let message = told(&mut events, scene.broken).await;
+        assert!(message.contains("a message of no kind"), "{message}");
+        assert!(matches!(scene.handle.request(Command::Resume(scene.broken)).await, Ok(Answer::Done)));
+        scene.row(|row| row.state == TorrentState::Downloading).await;
+        scene.the_rest_runs().await;
     }
 }

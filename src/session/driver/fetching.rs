@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::outside::Outside;
 use super::pictures::Pictures;
+use super::saving::save_failed;
 use super::{Ends, PendingAnswer, Shared, ToDriver};
 use crate::contract::{DownloadOrder, PeerSource, PriorityChange, TorrentDetail, TorrentRow};
 use crate::engine::io::{Effect, Input, ResumeRecord, TorrentCommand};
@@ -193,6 +194,8 @@ impl Fetching {
             ToDriver::Read(..) | ToDriver::EndRead(_) | ToDriver::Recording(_) => {}
             // It has no disk jobs.
             ToDriver::DiskNotice(_) => {}
+            #[cfg(test)]
+            ToDriver::Panic => panic!("told to break"),
         }
     }
 
@@ -233,7 +236,8 @@ impl Fetching {
         let (id, store) = (self.outside.id, self.outside.shared.store.clone());
         let put = Change::PutTorrent(id, Box::new(self.saved_magnet()));
         let resume = SavedResume { record, stamps: self.stamps.clone() };
-        self.outside.ask(format!("save of {}", self.outside.name), async move {
+        let failed = save_failed(generation);
+        self.outside.ask(format!("save of {}", self.outside.name), failed, async move {
             let saved = match store.apply(put).await {
                 Ok(()) => store.save_resume(id, resume).await,
                 Err(error) => Err(error),

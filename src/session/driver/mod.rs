@@ -8,11 +8,13 @@ mod disk;
 mod effects;
 mod fetching;
 mod outside;
+mod owed;
 mod pictures;
 mod recording;
 mod saving;
 
 pub(in crate::session) use fetching::{FetchParts, FetchProgress, Found, HandedOver, start_fetch};
+pub(in crate::session) use owed::{Owed, TASK_FAILED};
 pub(in crate::session) use saving::{ask, stamps};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -70,6 +72,9 @@ pub(in crate::session) enum ToDriver {
     DiskNotice(DiskError),
     /// Said to a magnet whose metadata is not here yet, or was just found.
     Fetch(FetchProgress),
+    /// A bug in the owner itself.
+    #[cfg(test)]
+    Panic,
 }
 
 impl ToDriver {
@@ -82,6 +87,8 @@ impl ToDriver {
             Self::Greeted(_) | Self::Read(..) | Self::EndRead(_) | Self::DiskNotice(_) | Self::Fetch(_) => {
                 false
             }
+            #[cfg(test)]
+            Self::Panic => false,
         }
     }
 }
@@ -197,16 +204,6 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
     Ends { inbox, rows, details, task }
 }
 
-/// Lets the owner of a torrent panic in its next turn.
-#[cfg(test)]
-pub(in crate::session) fn break_in_next_turn(torrent: crate::units::TorrentId) {
-    BREAKS.lock().insert(torrent);
-}
-
-#[cfg(test)]
-static BREAKS: parking_lot::Mutex<std::collections::BTreeSet<crate::units::TorrentId>> =
-    parking_lot::Mutex::new(std::collections::BTreeSet::new());
-
 /// How the budget hands a grant to a torrent. One that has ended takes it too: nobody asks for it again.
 fn granting(inbox: inspect::Sender<ToDriver>) -> Deliver {
     Box::new(move |granted: Granted| {
@@ -284,8 +281,6 @@ impl Driver {
 
     /// One turn: every input that waits, one plan, all effects, a picture if one is due.
     fn turn(&mut self, batch: &mut Vec<ToDriver>) {
-        #[cfg(test)]
-        assert!(!BREAKS.lock().remove(&self.outside.id), "told to break");
         let began = self.outside.shared.clock.now();
         self.owner.iter().for_each(inspect::Owner::begin_turn);
         let mut slowest = Slowest::default();
@@ -365,6 +360,8 @@ impl Driver {
             ToDriver::EndRead(reader) => self.end_read(now, reader),
             // It has its metadata.
             ToDriver::Fetch(_) => "metadata",
+            #[cfg(test)]
+            ToDriver::Panic => panic!("told to break"),
             ToDriver::Watch(watch) => {
                 if watch == Watch::Off {
                     self.torrent.forget_runs();

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::owed::{Owed, TASK_FAILED};
 use super::{Shared, ToDriver};
 use crate::codec::peer::Message;
-use crate::codec::tracker::AnnounceRequest;
+use crate::codec::tracker::{AnnounceRequest, TrackerError};
 use crate::engine::io::{Fetch, Input, NewConnection, TrackerKey};
 use crate::inspect;
 use crate::session::net::{Caller, Greeted, Link, Outgoing, OutgoingBlock, dial};
@@ -88,20 +89,21 @@ impl Outside {
     pub(super) fn call(&self, address: SocketAddr) {
         let info_hash = self.id.0;
         let caller = Caller { bind: self.shared.bind, info_hash, peer_id: self.shared.peer_id };
-        let inbox = self.inbox.clone();
+        let owed = self.owe(Input::ConnectFailed { address, reason: TASK_FAILED.to_owned() });
         let calling = async move {
             let outcome = match dial(caller, address).await {
                 Ok(greeted) => ToDriver::Greeted(greeted),
                 Err(error) => ToDriver::Input(Input::ConnectFailed { address, reason: error.to_string() }),
             };
-            let _ = inbox.send(outcome).await;
+            owed.pay(outcome).await;
         };
         inspect::spawn_for(address, format!("call of {address} for {}", self.name), calling).detach();
     }
 
     pub(super) fn announce(&self, tracker: TrackerKey, url: String, request: AnnounceRequest) {
         let client = self.shared.trackers.clone();
-        self.ask(format!("announce to tracker {} of {}", tracker.0, self.name), async move {
+        let failed = Input::Announced { tracker, result: Err(TrackerError::Network(TASK_FAILED.to_owned())) };
+        self.ask(format!("announce to tracker {} of {}", tracker.0, self.name), failed, async move {
             Input::Announced {
                 tracker,
                 result: inspect::frame("announce", client.announce(&url, &request)).await,
@@ -111,7 +113,8 @@ impl Outside {
 
     pub(super) fn scrape(&self, tracker: TrackerKey, url: String, info_hash: [u8; 20]) {
         let client = self.shared.trackers.clone();
-        self.ask(format!("scrape of tracker {} of {}", tracker.0, self.name), async move {
+        let failed = Input::Scraped { tracker, result: Err(TrackerError::Network(TASK_FAILED.to_owned())) };
+        self.ask(format!("scrape of tracker {} of {}", tracker.0, self.name), failed, async move {
             Input::Scraped {
                 tracker,
                 result: inspect::frame("scrape", client.scrape(&url, &info_hash)).await,
@@ -140,12 +143,24 @@ impl Outside {
         self.fetches.remove(&fetch);
     }
 
-    /// Runs what asks the outside as a task of its own; the answer comes back as an input.
-    pub(super) fn ask(&self, name: String, asking: impl Future<Output = Input> + Send + 'static) {
-        let inbox = self.inbox.clone();
+    /// Runs what asks the outside as a task of its own; the answer comes back as an input, `failed` where the task
+    /// panics.
+    pub(super) fn ask(
+        &self,
+        name: String,
+        failed: Input,
+        asking: impl Future<Output = Input> + Send + 'static,
+    ) {
+        let owed = self.owe(failed);
         let asking = async move {
-            let _ = inbox.send(ToDriver::Input(asking.await)).await;
+            let answer = asking.await;
+            owed.pay(ToDriver::Input(answer)).await;
         };
         inspect::spawn(name, asking).detach();
+    }
+
+    /// What a task of ours holds while it owes an answer.
+    pub(super) fn owe(&self, failed: Input) -> Owed {
+        Owed::new(self.inbox.clone(), failed)
     }
 }

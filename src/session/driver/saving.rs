@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Driver, ToDriver};
+use super::{Driver, TASK_FAILED, ToDriver};
 use crate::contract::Untrusted;
 use crate::engine::io::{DiskError, DiskErrorKind, Input, ResumeRecord};
 use crate::inspect;
@@ -12,15 +12,22 @@ use crate::units::TorrentId;
 
 impl Driver {
     pub(super) fn save(&self, generation: u64, record: ResumeRecord) {
-        let (id, inbox) = (self.outside.id, self.outside.inbox.clone());
+        let id = self.outside.id;
+        let owed = self.outside.owe(save_failed(generation));
         let (disk, storage) = (Arc::clone(&self.outside.shared.disk), Arc::clone(&self.storage));
         let store = self.outside.shared.store.clone();
         let saving = async move {
             let result = sync_then_save(&disk, storage, &store, id, record).await;
-            let _ = inbox.send(ToDriver::Input(Input::ResumeSaved { generation, result })).await;
+            owed.pay(ToDriver::Input(Input::ResumeSaved { generation, result })).await;
         };
         inspect::spawn(format!("save of {}", self.outside.name), saving).detach();
     }
+}
+
+/// The answer of a save whose task panicked.
+pub(super) fn save_failed(generation: u64) -> Input {
+    let error = DiskError { kind: DiskErrorKind::Other, message: Untrusted::new(TASK_FAILED) };
+    Input::ResumeSaved { generation, result: Err(error) }
 }
 
 async fn sync_then_save(

@@ -16,7 +16,7 @@ use crate::engine::io::Input;
 use crate::inspect;
 use crate::limits;
 use crate::session::disk::DiskBudget;
-use crate::session::driver::{Heard, ToDriver};
+use crate::session::driver::{Heard, Owed, TASK_FAILED, ToDriver};
 use crate::transport::Framer;
 use crate::units::{ConnectionId, PieceIndex};
 
@@ -95,8 +95,9 @@ async fn read(
     driver: inspect::Sender<ToDriver>,
     budget: Arc<DiskBudget>,
 ) {
+    let owed = Owed::new(driver.clone(), Input::Closed { connection, reason: TASK_FAILED.to_owned() });
     let reason = read_until_error(half, connection, &driver, &budget).await;
-    let _ = driver.send(ToDriver::Input(Input::Closed { connection, reason })).await;
+    owed.pay(ToDriver::Input(Input::Closed { connection, reason })).await;
 }
 
 /// Reads until the connection ends; gives the reason.
@@ -158,9 +159,10 @@ fn next_batch(framer: &mut Framer) -> (Vec<Message>, Rest) {
 }
 
 async fn write(mut writer: Writer, connection: ConnectionId, driver: inspect::Sender<ToDriver>) {
+    let owed = Owed::new(driver.clone(), Input::Closed { connection, reason: TASK_FAILED.to_owned() });
     if let Err(error) = writer.run(connection, &driver).await {
         let reason = format!("writing failed: {error}");
-        let _ = driver.send(ToDriver::Input(Input::Closed { connection, reason })).await;
+        owed.pay(ToDriver::Input(Input::Closed { connection, reason })).await;
     }
 }
 

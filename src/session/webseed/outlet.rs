@@ -6,7 +6,7 @@ use crate::contract::Untrusted;
 use crate::engine::io::{FetchError, FetchErrorKind, FetchHead, Input};
 use crate::inspect;
 use crate::limits;
-use crate::session::driver::{Heard, ToDriver};
+use crate::session::driver::{Heard, Owed, TASK_FAILED, ToDriver};
 use crate::units::FetchId;
 
 /// The way to the owner.
@@ -16,6 +16,8 @@ pub(super) struct Outlet {
     driver: inspect::Sender<ToDriver>,
     places: inspect::Semaphore,
     batch: Vec<Bytes>,
+    /// Says the last word if the task panics.
+    _owed: Owed,
 }
 
 /// The torrent's owner has ended.
@@ -25,7 +27,8 @@ pub(super) struct OwnerGone;
 impl Outlet {
     pub(super) fn new(fetch: FetchId, driver: inspect::Sender<ToDriver>) -> Self {
         let places = inspect::Semaphore::new("inputs of a webseed's fetch", limits::WEBSEED_INPUTS_MAX);
-        Self { fetch, driver, places, batch: Vec::new() }
+        let owed = Owed::new(driver.clone(), failed(fetch));
+        Self { fetch, driver, places, batch: Vec::new(), _owed: owed }
     }
 
     /// Takes a block. Waits only where a batch is full and too many wait already.
@@ -53,22 +56,6 @@ impl Outlet {
         self.tell(Input::FetchEnded { fetch: self.fetch, result }).await
     }
 
-    /// The last word where there is no other: the task failed.
-    fn say_that_it_failed(&self) {
-        let message = Untrusted::new("the task of the request failed; the log has its panic");
-        let error = FetchError {
-            kind: FetchErrorKind::Trouble,
-            file: None,
-            status: None,
-            retry_after_s: None,
-            message,
-        };
-        // Where the owner's queue is full, its place at the host is lost until the torrent ends.
-        let _ = self
-            .driver
-            .try_send(ToDriver::Input(Input::FetchEnded { fetch: self.fetch, result: Err(error) }));
-    }
-
     async fn tell(&self, input: Input) -> Result<(), OwnerGone> {
         let place = self.places.acquire().await;
         let heard = ToDriver::Heard(Heard::new(input, place));
@@ -76,12 +63,16 @@ impl Outlet {
     }
 }
 
-impl Drop for Outlet {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.say_that_it_failed();
-        }
-    }
+/// The last word where there is no other: the task panicked.
+fn failed(fetch: FetchId) -> Input {
+    let error = FetchError {
+        kind: FetchErrorKind::Trouble,
+        file: None,
+        status: None,
+        retry_after_s: None,
+        message: Untrusted::new(TASK_FAILED),
+    };
+    Input::FetchEnded { fetch, result: Err(error) }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::contract::Untrusted;
 use crate::engine::io::TorrentCommand;
 use crate::limits;
 use crate::sim::disk::{DiskFault, DiskPace};
@@ -74,6 +75,31 @@ fn fault_88_what_hangs_is_waited_for_no_longer_than_the_grace() {
     let us = world.add_engine(EngineOptions { tracker: true, ..EngineOptions::leecher() });
     world.pass(MOMENT);
     ends(&mut world, us, most, "a hung tracker");
+}
+
+#[test]
+fn fault_65_a_torrent_of_which_a_task_panicked_rests_until_a_person_resumes_it() {
+    let broken = || crate::engine::io::Input::TaskFailed { cause: Untrusted::new("a bug ended a reader") };
+    for then_paused in [false, true] {
+        let (mut world, us, peer) = leecher_and(65, &Shape::pieces(60), Manners::seed());
+        world.set_disk_pace(us, BUSY);
+        world.pass(Duration::from_millis(10));
+        assert!(world.is_connected(us, peer) && world.row(us).requests_in_flight > 0);
+        world.turn(us, broken());
+        world.pass(Duration::from_secs(300));
+        assert_eq!(world.node(us).state(), TorrentState::Error);
+        assert_eq!(world.cause(us).as_deref(), Some("a bug ended a reader"));
+        assert_eq!((world.row(us).requests_in_flight, world.connections_of(us).len()), (0, 0));
+        if then_paused {
+            world.command(us, TorrentCommand::Pause);
+            // One that rests has no task that could fail.
+            world.turn(us, broken());
+            world.pass(MOMENT);
+            assert_eq!((world.node(us).state(), world.cause(us)), (TorrentState::Paused, None));
+        }
+        world.command(us, TorrentCommand::Resume);
+        world.completes(us, Duration::from_secs(120));
+    }
 }
 
 fn number(variable: &str, or: u32) -> u32 {

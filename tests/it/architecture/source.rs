@@ -153,11 +153,15 @@ fn closing(text: &str, open: usize) -> usize {
     text.len()
 }
 
-/// Blanks each item under `#[cfg(test)]`.
+/// Blanks each item, variant and arm under `#[cfg(test)]`.
 fn blank_tests(code: &mut String) {
+    const MARK: &str = "#[cfg(test)]";
     let mut from = 0;
-    while let Some(at) = code[from..].find("#[cfg(test)]").map(|offset| from + offset) {
-        let body = code[at..].find(['{', ';']).map_or(code.len(), |offset| at + offset);
+    while let Some(at) = code[from..].find(MARK).map(|offset| from + offset) {
+        // A variant, or an arm for one, begins with a type's name and ends with its line.
+        let of_enum = code[at + MARK.len()..].trim_start().starts_with(char::is_uppercase);
+        let ends: &[char] = if of_enum { &[','] } else { &['{', ';'] };
+        let body = code[at..].find(ends).map_or(code.len(), |offset| at + offset);
         let end = if code.as_bytes().get(body) == Some(&b'{') { closing(code, body) } else { body };
         let end = (end + 1).min(code.len());
         let blank: String = code[at..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
