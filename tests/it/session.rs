@@ -236,6 +236,30 @@ async fn removing_with_data_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_add_that_is_refused_while_the_torrent_leaves_does_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { trackers: Switch::On, ..Settings::on_loopback(folder.path()) };
+    let (handle, running) = session::start(settings).await.unwrap();
+    // A tracker that is silent: the goodbye to it takes until nobody waits for it any more.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let tracker = format!("http://{}/announce", silent.local_addr().unwrap());
+    let torrent = add(&handle, AddRequest { trackers: vec![tracker], ..request(Vec::new()) }).await;
+    let (remove, again) = (handle.clone(), Command::Add(Box::new(request(Vec::new()))));
+    let leaving = unchoke::inspect::spawn("test: remove", async move {
+        remove.request(Command::Remove { torrent, data: RemoveData::Keep }).await
+    });
+    let mut snapshots = handle.snapshots();
+    snapshots.wait_until(|snapshot| snapshot.torrents.is_empty()).await.unwrap();
+    let refused = handle.request(again).await.unwrap_err().to_string();
+    assert!(refused.contains("just being removed"), "{refused}");
+    assert!(matches!(leaving.await, Ok(Ok(Answer::Done))));
+    end(handle, running).await;
+    let (handle, running) = engine(folder.path()).await;
+    assert!(matches!(handle.request(Command::List).await.unwrap(), Answer::List(rows) if rows.is_empty()));
+    end(handle, running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_added_leaves_the_list_and_the_disk_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let (handle, running) = engine(folder.path()).await;
