@@ -126,7 +126,6 @@ pub struct NotHex {
 
 /// The 20-byte name a peer gives itself (BEP 3, BEP 20). Hostile text: show it only through `contract::Untrusted`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct PeerId(pub [u8; 20]);
 
 /// One connection (to a peer) in the life of the process; never used twice.

@@ -102,7 +102,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         }
         Some(Command::Replay(arguments)) => {
             reject_bad_config()?;
-            replay::run(arguments)
+            on_runtime(replay::run(arguments))
         }
         Some(Command::Verify(arguments)) => {
             reject_bad_config()?;

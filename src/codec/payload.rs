@@ -4,6 +4,8 @@
 //! (`engine::torrent::BlockDigests`). So its length is all that is written, and zeros are as good as the bytes when it is
 //! read again.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -11,10 +13,14 @@ use crate::limits::{BLOCK_BYTES, RECORDED_PAYLOAD_BYTES_MAX};
 
 static ZEROS: [u8; BLOCK_BYTES as usize] = [0; BLOCK_BYTES as usize];
 
-/// Zeros in place of payload; a block of them takes no memory. `None`: more than any payload has.
+/// As many as any payload may have.
+static ALL_ZEROS: LazyLock<Bytes> = LazyLock::new(|| vec![0; RECORDED_PAYLOAD_BYTES_MAX].into());
+
+/// Zeros in place of payload, the same for all: however often a recording claims some, they are there once. `None`: more
+/// than any payload has.
 fn zeros(length: u64) -> Option<Bytes> {
     let length = usize::try_from(length).ok().filter(|length| *length <= RECORDED_PAYLOAD_BYTES_MAX)?;
-    Some(ZEROS.get(..length).map_or_else(|| vec![0; length].into(), Bytes::from_static))
+    Some(ZEROS.get(..length).map_or_else(|| ALL_ZEROS.slice(..length), Bytes::from_static))
 }
 
 /// A length for [`Serialize`] and [`Deserialize`] in place of bytes.

@@ -15,6 +15,8 @@ pub(super) enum Entry {
     Digests(BlockDigests),
     /// A plan was made, and these effects came out.
     TurnEnds(Time, EffectTally),
+    /// The driver of a magnet said something that is no input.
+    Driver(Time, DriverWord),
 }
 
 /// An entry as it is written: without a copy of the input. The variants are those of [`Entry`], in the same order.
@@ -23,6 +25,29 @@ pub(super) enum EntryRef<'a> {
     Input(Time, &'a Input),
     Digests(&'a BlockDigests),
     TurnEnds(Time, EffectTally),
+    Driver(Time, &'a DriverWord),
+}
+
+/// What the driver of a magnet does with its fetch beside handing it inputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DriverWord {
+    /// Wishes that are saved beside the record changed.
+    Wished,
+    /// What was found cannot be used, for this reason.
+    Refused(String),
+    /// What was found was taken.
+    Taken,
+}
+
+impl DriverWord {
+    /// One word for it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Wished => "wished",
+            Self::Refused(_) => "refused",
+            Self::Taken => "taken",
+        }
+    }
 }
 
 /// The effects of a turn, as far as is needed to see that a replay has others.

@@ -1,25 +1,29 @@
 //! A recording as a file: a head that says what it is, a digest against damage, and what was recorded.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::machine::Subject;
 use crate::limits::RECORDING_FILE_BYTES_MAX;
 use crate::units::{Time, TorrentId};
 
 /// What such a file begins with; the last byte is the version of the format.
 const MAGIC: &[u8; 17] = b"unchoke recording";
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const DIGEST_BYTES: usize = 32;
 
-/// A recording of one torrent.
+/// A recording of one torrent, or of a magnet whose metadata was not here yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
     /// The program that made it. Another one may have other states.
     pub version: String,
+    /// Of what.
+    pub subject: Subject,
     /// Of which torrent.
     pub torrent: TorrentId,
-    /// Its info dictionary as it came.
-    pub info: Vec<u8>,
+    /// Its info dictionary as it came; empty of a magnet.
+    pub info: Bytes,
     /// Passkeys and addresses have stand-ins.
     pub redacted: bool,
     /// When its first state was written.
@@ -29,16 +33,16 @@ pub struct Recording {
     /// What was recorded, in order. The state that a part begins with is the one that the part before it ends in.
     pub parts: Vec<Part>,
     /// The state that the last part ends in.
-    pub end_state: Vec<u8>,
+    pub end_state: Bytes,
 }
 
 /// A state and what came after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// The state, as [`crate::engine::torrent::Torrent::write_state`] gives it.
-    pub state: Vec<u8>,
+    pub state: Bytes,
     /// Entries, one behind the other.
-    pub entries: Vec<u8>,
+    pub entries: Bytes,
 }
 
 /// Why bytes are not a recording that can be read.

@@ -9,13 +9,17 @@
 
 mod entry;
 mod file;
+mod machine;
 mod redact;
 mod redacting;
 mod replay;
 mod ring;
+mod stand_ins;
+mod texts;
 
-pub use entry::EffectTally;
+pub use entry::{DriverWord, EffectTally};
 pub use file::{FileError, Part, Recording};
+pub use machine::{Recorded, Subject};
 pub use redact::{RedactError, redact};
 pub use replay::{Replay, ReplayError, Turn};
 pub use ring::{NotRecorded, Recorder};

@@ -1,4 +1,4 @@
-//! A serializer before another: addresses, texts and extension messages are replaced on the way, wherever they stand.
+//! A serializer before another: addresses, peer ids, texts and extension messages are replaced on the way, wherever they stand.
 //!
 //! It needs to know no type but these: a field that is added to the engine's state is redacted from the first day.
 
@@ -9,10 +9,14 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
+use crate::units::PeerId;
+
 /// What replaces what.
 pub(super) trait Replace {
     /// An address.
     fn ip(&self, ip: IpAddr) -> IpAddr;
+    /// What a peer calls itself.
+    fn peer_id(&self, id: PeerId) -> PeerId;
     /// A text.
     fn text(&self, text: &str) -> String;
     /// The payload of an extension message (BEP 10) with this id.
@@ -106,6 +110,11 @@ impl<'a, S: Serializer, R: Replace> Serializer for Redacting<'a, S, R> {
         self.inner.serialize_str(&self.with.text(text))
     }
 
+    /// An info-hash is written so: it says of which torrent the recording is, and is no text.
+    fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.collect_str(value)
+    }
+
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
         self.inner.serialize_none()
     }
@@ -132,6 +141,9 @@ impl<'a, S: Serializer, R: Replace> Serializer for Redacting<'a, S, R> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
+        if name == "PeerId" {
+            return self.with.peer_id(seen(value)?).serialize(self.inner);
+        }
         self.inner.serialize_newtype_struct(name, &Redacted(value, self.with))
     }
 

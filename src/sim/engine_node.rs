@@ -172,7 +172,9 @@ impl EngineNode {
             ..StartingPoint::default()
         };
         self.torrent = Torrent::new(now, setup(payload, &self.options, self.peer_id, start, seed));
-        self.recorder = self.recorder.is_some().then(Recorder::default);
+        if self.recorder.is_some() {
+            self.start_recording(now);
+        }
         self.first = opening(&self.budget, &self.torrent);
         self.wake_at = None;
         self.grants_planned = false;
@@ -185,8 +187,10 @@ impl EngineNode {
     }
 
     /// Records from now on.
-    pub(super) fn start_recording(&mut self) {
-        self.recorder = Some(Recorder::default());
+    pub(super) fn start_recording(&mut self, now: Time) {
+        let mut recorder = Recorder::default();
+        recorder.settle(now, &self.torrent);
+        self.recorder = Some(recorder);
     }
 
     pub(super) fn note(&mut self, event: EventKind) {

@@ -63,9 +63,10 @@ pub fn run(seed: u64) -> Result<Outcome, Failure> {
 pub fn run_recorded(seed: u64) -> Result<Vec<Result<Recording, NotRecorded>>, Failure> {
     let mut scenario = Scenario::draw(seed, 1..=4);
     let engines: Vec<NodeId> = scenario.world.node_ids().collect();
+    let now = scenario.world.now();
     for id in &engines {
         if let Some(node) = scenario.world.engine_mut(*id) {
-            node.start_recording();
+            node.start_recording(now);
         }
     }
     scenario.trouble()?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// `unchoke replay`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(
     after_help = "Prints each turn: when, what came in, what went out. Ends with 0 where every turn and the final state are\n\
     identical to what was recorded. Make a recording with `unchoke dump recorder`."

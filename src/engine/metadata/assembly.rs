@@ -13,7 +13,7 @@ use crate::metainfo::Magnet;
 use crate::units::ConnectionId;
 
 /// What is put together: a size that peers claim, by all who claim it or, after a lie, by one of them alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(super) struct Claim {
     /// Bytes of the whole dictionary, as claimed.
     pub(super) total_bytes: u32,
@@ -36,7 +36,7 @@ impl Claim {
 }
 
 /// The blocks that are here.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Assembly {
     blocks: BTreeMap<u32, (SocketAddr, Bytes)>,
 }

@@ -52,7 +52,7 @@ pub struct FetchSetup {
 }
 
 /// The owner of a magnet whose metadata is not here yet.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct MetadataFetch {
     magnet: Magnet,
     id: TorrentId,
@@ -69,12 +69,13 @@ pub struct MetadataFetch {
     told_state: TorrentState,
     wasted_bytes: u64,
     saving: Saving,
+    #[serde(skip)]
     effects: VecDeque<Effect>,
     next_housekeeping_at: Time,
 }
 
 /// Whether the record in the store is the one we would save.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Saving {
     dirty: bool,
     /// The save under way.

@@ -21,7 +21,7 @@ pub(super) enum Trust {
 }
 
 /// One connection of a fetch.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct MetadataPeer {
     pub(super) connection: Connection,
     /// Bytes of the dictionary as it claims; `None`: it has not said, or has none.

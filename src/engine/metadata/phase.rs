@@ -7,7 +7,7 @@ use crate::limits;
 use crate::units::Time;
 
 /// What a fetch may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Phase {
     /// Everything.
     Running,

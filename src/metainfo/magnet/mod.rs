@@ -20,8 +20,8 @@ use crate::limits::{
 };
 use crate::units::{InfoHashV1, InfoHashV2, TorrentId};
 
-/// A magnet link that was understood.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A magnet link that was understood. As bytes, for recordings, it is what finding the metadata depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Magnet {
     /// `xt=urn:btih:`.
     pub info_hash_v1: Option<InfoHashV1>,
@@ -32,14 +32,18 @@ pub struct Magnet {
     /// `tr`: announce URLs, each a tier of its own.
     pub trackers: Vec<String>,
     /// `ws`: web servers that hold the files (BEP 19).
+    #[serde(skip)]
     pub webseeds: Vec<String>,
     /// `xs` and `as`: http(s) URLs of the .torrent itself.
+    #[serde(skip)]
     pub sources: Vec<String>,
     /// `x.pe`: peers to start from.
     pub peers: Vec<SocketAddr>,
     /// `so`: the files that are wanted (BEP 53); `None`: all.
+    #[serde(skip)]
     pub selection: Option<Selection>,
     /// What was left out, and why.
+    #[serde(skip)]
     pub left_out: Vec<LeftOut>,
 }
 

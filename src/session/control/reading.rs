@@ -36,11 +36,6 @@ impl Control {
             reply.send(Err(no_such_torrent(torrent)));
             return;
         };
-        if member.storage.is_none() {
-            let message = "nothing is recorded until the metadata is here; try again when it is";
-            reply.send(Err(Refusal::new(message)));
-            return;
-        }
         let asking = async move { reply.send(recording(&member.inbox).await) };
         inspect::spawn_for(torrent, format!("recording of {torrent}"), asking).detach();
     }

@@ -1,5 +1,5 @@
 //! The task that drives a magnet until its metadata is here. To everybody else it is a torrent like any other: it has
-//! an inbox, a line and a detail, and peers that call us find it.
+//! an inbox, a line and a detail, peers that call us find it, and it is recorded until a torrent takes over.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use crate::engine::torrent::DetailExtras;
 use crate::inspect;
 use crate::limits;
 use crate::metainfo::Magnet;
-use crate::recorder::NotRecorded;
+use crate::recorder::{DriverWord, EffectTally, Recorder};
 use crate::session::disk::FileStamp;
 use crate::session::store::{Change, SavedMagnet, SavedResume, SavedSource, SavedTorrent};
 use crate::units::Time;
@@ -78,6 +78,7 @@ struct Fetching {
     magnet: SavedMagnet,
     stamps: Vec<Option<FileStamp>>,
     pictures: Pictures,
+    recorder: Recorder,
     found: inspect::Sender<Found>,
     ended: bool,
 }
@@ -96,6 +97,7 @@ pub(in crate::session) fn start_fetch(shared: Shared, parts: FetchParts) -> (End
         magnet: parts.magnet,
         stamps: parts.stamps,
         pictures,
+        recorder: Recorder::default(),
         found,
         ended: false,
     };
@@ -108,6 +110,7 @@ impl Fetching {
     async fn run(mut self, mut inbox: inspect::Receiver<ToDriver>) {
         let mut batch = Vec::with_capacity(limits::TURN_INPUTS_MAX);
         let owner = inspect::Owner::of(&inbox);
+        self.recorder.settle(self.outside.shared.clock.now(), &self.fetch);
         owner.turn("begin", || self.turn(&mut batch));
         while !self.ended {
             let wake = self.outside.shared.clock.instant(self.next_wake());
@@ -136,51 +139,77 @@ impl Fetching {
             return;
         }
         let now = self.outside.shared.clock.now();
-        self.fetch.end_turn(now);
-        self.perform_effects();
-        self.offer_found();
+        self.plan(now);
+        self.offer_found(now);
+        self.recorder.settle(now, &self.fetch);
         self.publish(now);
         for answer in answers {
             match answer {
                 PendingAnswer::Done(reply) => reply.send(()),
-                // The driver that takes over records from its first turn on.
-                PendingAnswer::Recording(reply) => reply.send(Err(NotRecorded::NotYet)),
+                PendingAnswer::Recording(reply) => {
+                    let now = self.outside.shared.clock.now();
+                    reply.send(self.recorder.recording(now, &self.fetch));
+                }
                 PendingAnswer::Detail(reply) => reply.send(Arc::new(self.detail(now, self.row()))),
             }
         }
     }
 
+    /// Plans and performs; once more where peers turn out not to read, without them.
+    fn plan(&mut self, now: Time) {
+        loop {
+            self.fetch.end_turn(now);
+            let effects = self.perform_effects();
+            self.recorder.turn_ended(now, effects);
+            let gone = self.outside.flush();
+            if gone.is_empty() {
+                return;
+            }
+            gone.into_iter().for_each(|closed| self.handle(now, closed));
+        }
+    }
+
+    /// Records an input, and hands it to the fetch.
+    fn handle(&mut self, now: Time, input: Input) {
+        self.recorder.input(now, &self.fetch, &input);
+        self.fetch.handle(now, input);
+    }
+
     fn take(&mut self, said: ToDriver, answers: &mut Vec<PendingAnswer>) {
         let now = self.outside.shared.clock.now();
         match said {
-            ToDriver::Heard(heard) => self.fetch.handle(now, heard.input()),
+            ToDriver::Heard(heard) => self.handle(now, heard.input()),
             ToDriver::Input(input) => {
                 if let Input::Closed { connection, .. } = &input {
                     self.outside.close(*connection);
                 }
-                self.fetch.handle(now, input);
+                self.handle(now, input);
             }
             ToDriver::Greeted(greeted) => {
                 let new = self.outside.open(greeted);
-                self.fetch.handle(now, Input::Connected(new));
+                self.handle(now, Input::Connected(new));
             }
             ToDriver::Do(input, reply) => {
                 answers.push(PendingAnswer::Done(reply));
-                self.fetch.handle(now, input);
+                self.handle(now, input);
             }
             ToDriver::Order(change, reply) => {
                 answers.push(PendingAnswer::Done(reply));
                 let order = change.applied_to(self.fetch.order());
-                self.fetch.handle(now, Input::Command(TorrentCommand::SetOrder(order)));
+                self.handle(now, Input::Command(TorrentCommand::SetOrder(order)));
             }
             ToDriver::Detail(reply) => answers.push(PendingAnswer::Detail(reply)),
             ToDriver::Watch(watch) => self.pictures.watch(watch),
             ToDriver::Fetch(FetchProgress::Wish(changes, reply)) => {
                 self.magnet.wishes.extend(changes);
+                self.recorder.driver(now, &DriverWord::Wished);
                 self.fetch.wishes_changed();
                 answers.push(PendingAnswer::Done(reply));
             }
-            ToDriver::Fetch(FetchProgress::Refused(reason)) => self.fetch.refuse(now, &reason),
+            ToDriver::Fetch(FetchProgress::Refused(reason)) => {
+                self.fetch.refuse(now, &reason);
+                self.recorder.driver(now, &DriverWord::Refused(reason));
+            }
             ToDriver::Fetch(FetchProgress::HandOver(reply)) => {
                 self.ended = true;
                 reply.send(HandedOver {
@@ -191,7 +220,8 @@ impl Fetching {
                 });
             }
             // It has no files yet: whoever asked is told that nobody answers.
-            ToDriver::Read(..) | ToDriver::EndRead(_) | ToDriver::Recording(_) => {}
+            ToDriver::Read(..) | ToDriver::EndRead(_) => {}
+            ToDriver::Recording(reply) => answers.push(PendingAnswer::Recording(reply)),
             // It has no disk jobs.
             ToDriver::DiskNotice(_) => {}
             #[cfg(test)]
@@ -199,8 +229,11 @@ impl Fetching {
         }
     }
 
-    fn perform_effects(&mut self) {
+    /// Performs what the fetch wants done; what goes to peers is handed over by `Outside::flush`. Counts it.
+    fn perform_effects(&mut self) -> EffectTally {
+        let mut tally = EffectTally::default();
         while let Some(effect) = self.fetch.poll_effect() {
+            tally.note(&effect);
             match effect {
                 Effect::Send { connection, message } => self.outside.send(connection, message),
                 Effect::Disconnect { connection } => self.outside.close(connection),
@@ -227,8 +260,7 @@ impl Fetching {
                 | Effect::Host { .. } => {}
             }
         }
-        let now = self.outside.shared.clock.now();
-        self.outside.flush().into_iter().for_each(|gone| self.fetch.handle(now, gone));
+        tally
     }
 
     /// Saves the magnet with its wishes, and the record.
@@ -250,8 +282,9 @@ impl Fetching {
         SavedTorrent { source: SavedSource::Magnet(self.magnet.clone()), ..self.saved.clone() }
     }
 
-    fn offer_found(&mut self) {
+    fn offer_found(&mut self, now: Time) {
         if let Some(raw_info) = self.fetch.take_found() {
+            self.recorder.driver(now, &DriverWord::Taken);
             let found = Found { raw_info, magnet: self.fetch.magnet().clone(), saved: self.saved_magnet() };
             // There is room: the last find was taken before it was refused. Nobody listens when the program ends.
             let _ = self.found.try_send(found);

@@ -223,6 +223,8 @@ impl Driver {
         self.owner = Some(inspect::Owner::of(&inbox));
         let begin = ToBudget::Begin(self.outside.id, granting(self.outside.inbox.clone()));
         let _ = self.outside.shared.budget.send(begin).await;
+        // The first turn is recorded like any other.
+        self.settle_recorder(self.outside.shared.clock.now());
         self.turn_of_any_length(&mut batch);
         self.gather_at_start();
         while !self.stopped {

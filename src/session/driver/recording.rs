@@ -1,4 +1,4 @@
-//! The flight recorder of a driver: every input and turn of its torrent goes by here.
+//! The flight recorder of a driver: every input and turn of its torrent goes by here, from before the first one.
 
 use super::Driver;
 use crate::engine::io::Input;
@@ -17,7 +17,7 @@ impl Driver {
         self.torrent.handle(now, input);
     }
 
-    /// Between turns: writes the torrent's state where that is due. Of a large one that takes a while, which others who
+    /// Before the first turn and between turns: writes the torrent's state where that is due. Of a large one that takes a while, which others who
     /// wait on this thread must not wait for.
     pub(super) fn settle_recorder(&mut self, now: Time) {
         let (recorder, torrent) = (&mut self.recorder, &self.torrent);
