@@ -40,7 +40,8 @@ fn rewrite(recording: &Recording, with: &impl Replace) -> Result<Recording, Reda
     let info = replay::info_of(recording)?;
     let state = |state: &[u8]| -> Result<Vec<u8>, RedactError> {
         let read = |state: &[u8]| {
-            replay::guarded(0, || Machine::read(info.clone(), state))?.map_err(|_| ReplayError::State(version()))
+            replay::guarded(0, || Machine::read(info.clone(), state))?
+                .map_err(|_| ReplayError::State(version()))
         };
         let redacted =
             postcard::to_allocvec(&Redacted(&read(state)?, with)).map_err(|_| RedactError::Encode)?;

@@ -44,7 +44,10 @@ fn run_share(share: u64) {
         }
     }
     assert!(turns > 10_000, "{turns} turns");
-    assert!(begun_before_the_first_turn > 10, "{begun_before_the_first_turn} without a crash or too many inputs");
+    assert!(
+        begun_before_the_first_turn > 10,
+        "{begun_before_the_first_turn} without a crash or too many inputs"
+    );
 }
 
 #[test]

@@ -86,7 +86,10 @@ fn states_of_any_size_keep_the_ring_within_its_bound_and_cost_no_more_than_what_
         let written = made.written.get() as usize;
         assert!(written >= 2, "{mebibytes} MiB: it began anew");
         // A part's vector has a little room left when the next one begins.
-        assert!(written <= 2 + entries / (PART_BYTES / 8 * 7), "{mebibytes} MiB: {written} states for {entries} bytes");
+        assert!(
+            written <= 2 + entries / (PART_BYTES / 8 * 7),
+            "{mebibytes} MiB: {written} states for {entries} bytes"
+        );
         let recording = recorder.recording(Time::from_micros(6_000_000), &made).unwrap();
         assert!(!recording.parts.is_empty(), "{mebibytes} MiB");
         let kept: usize = recording.parts.iter().map(|part| part.entries.len()).sum();
@@ -108,7 +111,8 @@ fn a_state_of_more_than_half_of_the_ring_leaves_the_rest_to_entries() {
         let reason = "x".repeat(8 << 10);
         recorder.input(now, &made, &Input::Closed { connection: ConnectionId(turn), reason });
         recorder.turn_ended(now, EffectTally::default());
-        most = most.max(recorder.recording(now, &made).map_or(0, |recording| recording.parts[0].entries.len()));
+        most =
+            most.max(recorder.recording(now, &made).map_or(0, |recording| recording.parts[0].entries.len()));
         recorder.settle(now, &made);
     }
     assert!(most > PART_BYTES - (64 << 10), "{most} bytes of entries at most");

@@ -128,7 +128,8 @@ fn a_file_that_goes_back_in_time_or_claims_too_much_is_refused_by_name() {
     let mut endless = recording.clone();
     let input = &recording.parts[0].entries[..recording.parts[0].entries.len() / 4];
     endless.parts[0].entries = input.repeat(100_000).into();
-    let Err(ReplayError::Implausible(_) | ReplayError::Entry(_)) = Replay::new(&endless).unwrap().turn() else {
+    let Err(ReplayError::Implausible(_) | ReplayError::Entry(_)) = Replay::new(&endless).unwrap().turn()
+    else {
         panic!("a turn that never ends");
     };
 

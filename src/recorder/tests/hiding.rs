@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::codec::extension::Extension;
+use crate::codec::tracker::{AnnounceAnswer, TrackerError};
 use crate::contract::{Direction, PeerSource, WebseedAction};
 use crate::engine::io::{NewConnection, TrackerKey};
-use crate::codec::tracker::{AnnounceAnswer, TrackerError};
 use crate::units::PeerId;
 
 const PASSKEY: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
@@ -45,7 +45,9 @@ fn inputs() -> Vec<Input> {
     vec![
         Input::Command(TorrentCommand::AddTrackers(trackers.to_vec())),
         Input::Command(TorrentCommand::Webseed(WebseedAction::Add("https://Files.Example/get/f".to_owned()))),
-        Input::Command(TorrentCommand::Webseed(WebseedAction::Add("https://files.example./get/g".to_owned()))),
+        Input::Command(TorrentCommand::Webseed(WebseedAction::Add(
+            "https://files.example./get/g".to_owned(),
+        ))),
         Input::Command(TorrentCommand::Webseed(WebseedAction::Add("https://no^host/".to_owned()))),
         Input::PeersFound {
             source: PeerSource::Tracker,
@@ -59,7 +61,10 @@ fn inputs() -> Vec<Input> {
         failed("[2001:db8:77::6]:6881: no route"),
         Input::Announced {
             tracker: TrackerKey(0),
-            result: Err(TrackerError::Refused(format!("passkey {PASSKEY} is unknown at tracker.example").into())),
+            result: Err(TrackerError::Refused {
+                reason: format!("passkey {PASSKEY} is unknown at tracker.example"),
+                retry: None,
+            }),
         },
         Input::Announced { tracker: TrackerKey(1), result: Ok(answer) },
     ]
@@ -83,9 +88,22 @@ fn no_secret_and_no_address_comes_up_in_a_redacted_file_wherever_it_was() {
     let redacted = redact(&recording).unwrap();
     assert_eq!(replay(&redacted, "redacted"), 13);
     let texts = [
-        PASSKEY, "letters", "user:pass-word", "frag", "Tracker.Example", "tracker.example", "198.51.100.200",
-        "2001:db8:77::5", "b\u{fc}cher", "Files.Example", "files.example", "203.0.113.77", "2001:db8:77::6",
-        "hiddentail01", "and-unusual", "no^host",
+        PASSKEY,
+        "letters",
+        "user:pass-word",
+        "frag",
+        "Tracker.Example",
+        "tracker.example",
+        "198.51.100.200",
+        "2001:db8:77::5",
+        "b\u{fc}cher",
+        "Files.Example",
+        "files.example",
+        "203.0.113.77",
+        "2001:db8:77::6",
+        "hiddentail01",
+        "and-unusual",
+        "no^host",
     ];
     let bytes: [&[u8]; 6] = [
         &[203, 0, 113, 77],
@@ -100,7 +118,9 @@ fn no_secret_and_no_address_comes_up_in_a_redacted_file_wherever_it_was() {
         assert!(has(&recording, secret), "{text} is there to be hidden");
         assert!(!has(&redacted, secret), "{text}");
     }
-    for kept in ["-TR2940-", "readable", ":8080/", ":1337", "/announce-hidden", "https://HOST-", "cannot connect to "] {
+    for kept in
+        ["-TR2940-", "readable", ":8080/", ":1337", "/announce-hidden", "https://HOST-", "cannot connect to "]
+    {
         let there = has(&redacted, kept.as_bytes()) || has(&redacted, kept.to_lowercase().as_bytes());
         assert!(there, "{kept} helps whoever looks at it");
     }

@@ -90,7 +90,9 @@ impl Swarm {
                 said(HANDSHAKE_ID, handshake.encode())
             }
             Effect::Send { message: Message::Extended { id: 9, payload }, .. } => {
-                let Ok(MetadataMessage::Request { piece }) = MetadataMessage::decode(&payload) else { return None };
+                let Ok(MetadataMessage::Request { piece }) = MetadataMessage::decode(&payload) else {
+                    return None;
+                };
                 let begin = (piece * BLOCK_BYTES) as usize;
                 let end = self.dictionary.len().min(begin + BLOCK_BYTES as usize);
                 let (total_bytes, data) = (self.dictionary.len() as u32, self.dictionary.slice(begin..end));
