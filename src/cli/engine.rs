@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use super::UsageError;
 use super::args::{CheckChoice, EngineOptions, FileLevel, Unavailable, YesNo, priority_changes};
 use super::config::Effective;
-use super::dump::{SignalDumps, Telling};
+use super::dump::{SignalDumps, Telling, write_dump};
 use super::output::complain;
 use super::signals::Signals;
 use super::source;
@@ -61,6 +61,12 @@ impl Engine {
         let dumps = SignalDumps::start(&self.state_dir, self.handle.clone(), telling);
         let dumps = dumps.context("cannot listen for SIGUSR1")?;
         Ok(Watched { _diagnostics: diagnostics, _dumps: dumps })
+    }
+
+    /// Writes a dump as SIGUSR1 does and says into which file; for a thread that may block.
+    pub(super) fn dumping(&self) -> impl Fn() -> std::io::Result<PathBuf> + Send + Sync + 'static {
+        let (state_dir, handle) = (self.state_dir.clone(), self.handle.clone());
+        move || write_dump(&state_dir, &handle)
     }
 
     /// Adds torrents; the first that fails ends it.

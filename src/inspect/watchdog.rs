@@ -11,7 +11,7 @@
 //! A process that was stopped, or a machine that ran nothing, is not taken for a stuck program: time in which the watchdog
 //! itself did not run counts for nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -23,8 +23,8 @@ use super::graph::Graph;
 use super::mark::{Ticker, micros, now_mark, time_all};
 use super::owner::OwnerEntry;
 use super::registry::{self, LOCKS, OWNERS, QUEUES, no_task, task_name, tasks_where};
-use super::task::spawn_thread;
-use crate::contract::{Dump, DumpKind, DumpRows, Stuck, StuckThing, TaskId};
+use super::task::{blocking, spawn_thread};
+use crate::contract::{Dump, DumpKind, DumpRows, Stuck, StuckThing, TaskId, WaitKind};
 use crate::limits::{
     WATCHDOG_FULL_MAX, WATCHDOG_HOLD_MAX, WATCHDOG_LATE_MAX, WATCHDOG_LOOKS_PER_BOUND, WATCHDOG_POLL_MAX,
     WATCHDOG_TOLD_MAX,
@@ -78,7 +78,7 @@ pub fn watch_over(bounds: Bounds, tell: impl FnMut(Told) + Send + 'static) -> io
     let (looked_at, told, ticker) = (now_mark(), BTreeMap::new(), Ticker::new());
     let mut watch = Watch { bounds, interval, runs_since: &RUNS_SINCE, tell, told, looked_at };
     spawn_thread("watchdog", move || {
-        while gone.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+        while blocking(WaitKind::Timer, || gone.recv_timeout(interval)) == Err(RecvTimeoutError::Timeout) {
             let now = now_mark();
             ticker.tick(now);
             watch.look(now);
@@ -173,21 +173,12 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
     };
     let locks = LOCKS.alive();
     let mut found = BTreeMap::new();
+    // Tasks that wait for a lock which is told of, with them.
+    let mut explained: BTreeSet<TaskId> = BTreeSet::new();
     let mut add = |key, since: u64, what| {
         let lasted_ms = now.saturating_sub(since) / 1000;
         found.insert(key, Stuck { what, since_unix_ms: unix_ms().saturating_sub(lasted_ms), lasted_ms });
     };
-    for task in tasks_where(|task| task.polled_since().is_some()) {
-        // It may have come back meanwhile.
-        let Some((poll, since)) = task.polled_since() else { continue };
-        let key = Key::Poll(task.id, poll);
-        if is_over(&key, since, bounds.poll) {
-            let waits_for =
-                locks.iter().find(|lock| lock.waiters().iter().any(|waiter| waiter.task == task.id));
-            let waits_for = waits_for.map(|lock| lock.label.name.clone());
-            add(key, since, StuckThing::Poll { task: task.named(), waits_for });
-        }
-    }
     for lock in &locks {
         let Some((taking, since)) =
             lock.hold().and_then(|taking| Some((taking, lock.seen.since(Some(taking))?)))
@@ -196,7 +187,24 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
         };
         let key = Key::Hold(lock.id, taking);
         if is_over(&key, since, bounds.hold) {
+            explained.extend(lock.waiters().iter().map(|waiter| waiter.task));
             add(key, since, hold(lock));
+        }
+    }
+    for task in tasks_where(|task| task.polled_since().is_some()) {
+        // It may have come back meanwhile.
+        let Some((poll, since)) = task.polled_since() else { continue };
+        let key = Key::Poll(task.id, poll);
+        let is_told = told.contains_key(&key);
+        if is_over(&key, since, bounds.poll) && (is_told || !explained.contains(&task.id)) {
+            let waits_for =
+                locks.iter().find(|lock| lock.waiters().iter().any(|waiter| waiter.task == task.id));
+            if let Some(lock) = waits_for {
+                // Its holders come and go; the one who has waited longest stands for all.
+                explained.extend(lock.waiters().iter().map(|waiter| waiter.task));
+            }
+            let waits_for = waits_for.map(|lock| lock.label.name.clone());
+            add(key, since, StuckThing::Poll { task: task.named(), waits_for });
         }
     }
     for queue in QUEUES.alive() {
@@ -223,7 +231,11 @@ fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64)
         let Some(since) = owner.queue.oldest_since() else { continue };
         // One that is behind takes items all the while: it is late as long as the oldest is too old, whichever that is.
         let key = Key::Late(owner.task);
-        let from = if told.contains_key(&key) { since } else { since.max(runs_since) };
+        let is_told = told.contains_key(&key);
+        let from = if is_told { since } else { since.max(runs_since) };
+        if explained.contains(&owner.task) && !is_told {
+            continue;
+        }
         if now.saturating_sub(from) >= micros(bounds.late) {
             add(key, since, late(&owner));
         }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Handle;
 use crate::contract::{
-    Answer, Command, OwnerSays, PieceRun, PieceRuns, StatusReport, TorrentDetail, TorrentInside,
+    Answer, Command, FailureKind, OwnerSays, PieceRun, PieceRuns, StatusReport, TorrentDetail, TorrentInside,
     TorrentReport, TorrentRow,
 };
 use crate::inspect;
@@ -42,7 +42,8 @@ pub(super) async fn gather(handle: &Handle) -> StatusReport {
         }
         torrents.extend(futures_util::future::join_all(some.iter().map(|row| torrent(handle, row))).await);
     }
-    StatusReport { at, engine, control_silent_ms, stuck: inspect::stuck(), torrents }
+    let (stuck, owners) = (inspect::stuck(), inspect::owners());
+    StatusReport { at, engine, control_silent_ms, stuck, owners, torrents }
 }
 
 async fn torrent(handle: &Handle, row: &Arc<TorrentRow>) -> TorrentReport {
@@ -62,7 +63,13 @@ fn inside(detail: &TorrentDetail) -> TorrentInside {
             *blocked.entry(why).or_default() += u64::from(run.length);
         }
     }
+    let mut failures = BTreeMap::new();
+    for kind in detail.log.iter().filter_map(|line| FailureKind::of(&line.event.kind)) {
+        *failures.entry(kind).or_default() += 1;
+    }
     TorrentInside {
+        log_events: detail.log.len() as u64,
+        failures: failures.into_iter().collect(),
         piece_length: detail.piece_length,
         save_dir: detail.save_dir.clone(),
         private: detail.private,

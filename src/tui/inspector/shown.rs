@@ -122,11 +122,11 @@ pub(super) fn causes_first(dump: &Dump) -> Vec<&Stuck> {
     stuck
 }
 
-fn named(look: &Look, name: &Untrusted) -> String {
+pub(super) fn named(look: &Look, name: &Untrusted) -> String {
     look.name(name, || text::HIDDEN_TEXT.to_owned())
 }
 
-fn joined(look: &Look, parts: &[Part]) -> String {
+pub(super) fn joined(look: &Look, parts: &[Part]) -> String {
     let mut joined = String::new();
     for part in parts {
         match part {

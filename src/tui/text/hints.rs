@@ -52,14 +52,16 @@ pub const INSPECTOR: Hints = &[
     (C::Inspector, A::Help, "help"),
     (C::Inspector, A::Open, "each"),
     (C::Inspector, A::Follow, ""),
-    (C::Inspector, A::GoBack, "follow"),
+    (C::Inspector, A::GoBack, "go"),
     (C::Inspector, A::Filter, "filter"),
     (C::Inspector, A::SortMenu, "sort"),
     (C::Inspector, A::Freeze, "freeze"),
     (C::Inspector, A::KeepLook, ""),
     (C::Inspector, A::Compare, "diff"),
     (C::Inspector, A::CopyText, ""),
-    (C::Inspector, A::SaveText, "save"),
+    (C::Inspector, A::CopyRow, ""),
+    (C::Inspector, A::SaveText, ""),
+    (C::Inspector, A::WriteDump, "save"),
 ];
 /// In the peers pane.
 pub const PEERS: Hints = &[
