@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use super::UsageError;
-use super::args::{CheckChoice, EngineOptions, FileLevel, Unavailable, YesNo, priority_changes};
+use super::args::{CheckChoice, EngineOptions, FileLevel, YesNo, priority_changes};
 use super::config::Effective;
 use super::dump::{SignalDumps, Telling, write_dump};
 use super::output::complain;
@@ -151,15 +151,12 @@ fn source_name(source: &Source) -> Untrusted {
     }
 }
 
-/// Complains of what cannot be had, and refuses where going on would do something else than was asked.
+/// Refuses what cannot be had, where going on would do something else than was asked.
 pub(super) fn check_available(options: &EngineOptions) -> Result<(), super::UsageError> {
-    for unavailable in options.unavailable() {
-        match unavailable {
-            Unavailable::Refuse(why) => return Err(super::UsageError(why.to_owned())),
-            Unavailable::Warn(what) => complain("warning", what),
-        }
+    match options.refusal() {
+        Some(why) => Err(super::UsageError(why.to_owned())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The session's settings for what is in force.

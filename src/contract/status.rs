@@ -139,7 +139,7 @@ impl FailureKind {
         })
     }
 
-    /// It in words, for a number before them.
+    /// It in words, for a number behind them.
     pub const fn words(self) -> &'static str {
         match self {
             Self::PieceFailed => "pieces failed their hash",

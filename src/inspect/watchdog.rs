@@ -168,86 +168,128 @@ fn note_what_stands_still(now: u64) {
 /// All that is over its bound, and all of `told` that lasts still: time that nobody had counts for none of them, but does
 /// not end them either.
 fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64) -> BTreeMap<Key, Stuck> {
-    let is_over = |key: &Key, since: u64, bound: Duration| {
-        told.contains_key(key) || now.saturating_sub(since.max(runs_since)) >= micros(bound)
-    };
+    let (found, explained) = (BTreeMap::new(), BTreeSet::new());
+    let mut search = Search { bounds, runs_since, told, now, found, explained };
     let locks = LOCKS.alive();
-    let mut found = BTreeMap::new();
-    // Tasks that wait for a lock which is told of, with them.
-    let mut explained: BTreeSet<TaskId> = BTreeSet::new();
-    let mut add = |key, since: u64, what| {
-        let lasted_ms = now.saturating_sub(since) / 1000;
-        found.insert(key, Stuck { what, since_unix_ms: unix_ms().saturating_sub(lasted_ms), lasted_ms });
-    };
-    for lock in &locks {
-        let Some((taking, since)) =
-            lock.hold().and_then(|taking| Some((taking, lock.seen.since(Some(taking))?)))
-        else {
-            continue;
-        };
-        let key = Key::Hold(lock.id, taking);
-        if is_over(&key, since, bounds.hold) {
-            explained.extend(lock.waiters().iter().map(|waiter| waiter.task));
-            add(key, since, hold(lock));
+    search.holds(&locks);
+    search.polls(&locks);
+    search.jams();
+    search.forgotten();
+    search.late_owners();
+    search.circles();
+    search.found
+}
+
+/// What one look has found so far.
+struct Search<'a> {
+    bounds: &'a Bounds,
+    runs_since: u64,
+    told: &'a BTreeMap<Key, Stuck>,
+    now: u64,
+    found: BTreeMap<Key, Stuck>,
+    /// Tasks that wait for a lock which is told of: they are told of with it.
+    explained: BTreeSet<TaskId>,
+}
+
+impl Search<'_> {
+    fn is_over(&self, key: &Key, since: u64, bound: Duration) -> bool {
+        self.told.contains_key(key) || self.now.saturating_sub(since.max(self.runs_since)) >= micros(bound)
+    }
+
+    fn is_explained(&self, key: &Key, task: TaskId) -> bool {
+        self.explained.contains(&task) && !self.told.contains_key(key)
+    }
+
+    fn add(&mut self, key: Key, since: u64, what: StuckThing) {
+        let lasted_ms = self.now.saturating_sub(since) / 1000;
+        let since_unix_ms = unix_ms().saturating_sub(lasted_ms);
+        self.found.insert(key, Stuck { what, since_unix_ms, lasted_ms });
+    }
+
+    fn holds(&mut self, locks: &[Arc<LockEntry>]) {
+        for lock in locks {
+            let Some((taking, since)) =
+                lock.hold().and_then(|taking| Some((taking, lock.seen.since(Some(taking))?)))
+            else {
+                continue;
+            };
+            let key = Key::Hold(lock.id, taking);
+            if self.is_over(&key, since, self.bounds.hold) {
+                self.explained.extend(lock.waiters().iter().map(|waiter| waiter.task));
+                self.add(key, since, hold(lock));
+            }
         }
     }
-    for task in tasks_where(|task| task.polled_since().is_some()) {
-        // It may have come back meanwhile.
-        let Some((poll, since)) = task.polled_since() else { continue };
-        let key = Key::Poll(task.id, poll);
-        let is_told = told.contains_key(&key);
-        if is_over(&key, since, bounds.poll) && (is_told || !explained.contains(&task.id)) {
+
+    fn polls(&mut self, locks: &[Arc<LockEntry>]) {
+        for task in tasks_where(|task| task.polled_since().is_some()) {
+            // It may have come back meanwhile.
+            let Some((poll, since)) = task.polled_since() else { continue };
+            let key = Key::Poll(task.id, poll);
+            if !self.is_over(&key, since, self.bounds.poll) || self.is_explained(&key, task.id) {
+                continue;
+            }
             let waits_for =
                 locks.iter().find(|lock| lock.waiters().iter().any(|waiter| waiter.task == task.id));
             if let Some(lock) = waits_for {
-                // Its holders come and go; the one who has waited longest stands for all.
-                explained.extend(lock.waiters().iter().map(|waiter| waiter.task));
+                // No holder has it for long; one of those who wait stands for all.
+                self.explained.extend(lock.waiters().iter().map(|waiter| waiter.task));
             }
             let waits_for = waits_for.map(|lock| lock.label.name.clone());
-            add(key, since, StuckThing::Poll { task: task.named(), waits_for });
+            self.add(key, since, StuckThing::Poll { task: task.named(), waits_for });
         }
     }
-    for queue in QUEUES.alive() {
-        let Some((taken, since)) =
-            queue.jam().and_then(|taken| Some((taken, queue.seen.since(Some(taken))?)))
-        else {
-            continue;
-        };
-        let key = Key::Full(queue.id, taken);
-        if is_over(&key, since, bounds.full) {
-            let (name, site) = (queue.label.name.clone(), queue.label.site());
-            add(key, since, StuckThing::Full { queue: name, site, capacity: queue.capacity });
+
+    fn jams(&mut self) {
+        for queue in QUEUES.alive() {
+            let Some((taken, since)) =
+                queue.jam().and_then(|taken| Some((taken, queue.seen.since(Some(taken))?)))
+            else {
+                continue;
+            };
+            let key = Key::Full(queue.id, taken);
+            if self.is_over(&key, since, self.bounds.full) {
+                let (name, site) = (queue.label.name.clone(), queue.label.site());
+                self.add(key, since, StuckThing::Full { queue: name, site, capacity: queue.capacity });
+            }
         }
     }
-    for task in tasks_where(|task| task.forgotten_since().is_some()) {
-        let (Some((poll, since)), Some(queue)) = (task.forgotten_since(), task.forgotten()) else { continue };
-        let key = Key::Forgotten(task.id, poll);
-        if is_over(&key, since, bounds.hold) {
-            let (name, site, items) = (queue.label.name.clone(), queue.label.site(), queue.depth());
-            add(key, since, StuckThing::Forgotten { task: task.named(), queue: name, site, items });
+
+    fn forgotten(&mut self) {
+        for task in tasks_where(|task| task.forgotten_since().is_some()) {
+            let (Some((poll, since)), Some(queue)) = (task.forgotten_since(), task.forgotten()) else {
+                continue;
+            };
+            let key = Key::Forgotten(task.id, poll);
+            if self.is_over(&key, since, self.bounds.hold) {
+                let (name, site, items) = (queue.label.name.clone(), queue.label.site(), queue.depth());
+                self.add(key, since, StuckThing::Forgotten { task: task.named(), queue: name, site, items });
+            }
         }
     }
-    for owner in OWNERS.alive() {
-        let Some(since) = owner.queue.oldest_since() else { continue };
-        // One that is behind takes items all the while: it is late as long as the oldest is too old, whichever that is.
-        let key = Key::Late(owner.task);
-        let is_told = told.contains_key(&key);
-        let from = if is_told { since } else { since.max(runs_since) };
-        if explained.contains(&owner.task) && !is_told {
-            continue;
-        }
-        if now.saturating_sub(from) >= micros(bounds.late) {
-            add(key, since, late(&owner));
-        }
-    }
-    let graph = Graph::look();
-    for cycle in graph.cycles() {
-        let key = Key::Circle(cycle.tasks[0], cycle.since);
-        if is_over(&key, cycle.since, bounds.hold) {
-            add(key, cycle.since, StuckThing::Deadlock { chain: graph.chain(&cycle) });
+
+    fn late_owners(&mut self) {
+        for owner in OWNERS.alive() {
+            let Some(since) = owner.queue.oldest_since() else { continue };
+            // One that is behind takes items all the while: it is late as long as the oldest is too old, whichever that is.
+            let key = Key::Late(owner.task);
+            let from = if self.told.contains_key(&key) { since } else { since.max(self.runs_since) };
+            let is_late = self.now.saturating_sub(from) >= micros(self.bounds.late);
+            if is_late && !self.is_explained(&key, owner.task) {
+                self.add(key, since, late(&owner));
+            }
         }
     }
-    found
+
+    fn circles(&mut self) {
+        let graph = Graph::look();
+        for cycle in graph.cycles() {
+            let key = Key::Circle(cycle.tasks[0], cycle.since);
+            if self.is_over(&key, cycle.since, self.bounds.hold) {
+                self.add(key, cycle.since, StuckThing::Deadlock { chain: graph.chain(&cycle) });
+            }
+        }
+    }
 }
 
 fn late(owner: &OwnerEntry) -> StuckThing {

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use super::{seconds, shown};
 use crate::contract::{
-    OwnerReport, OwnerSays, PeerRow, StatusReport, StuckThing, TaskName, TorrentInside, TorrentReport,
-    TorrentRow, TrackerRow, WebseedRow,
+    DownloadOrder, FirstLast, OwnerReport, OwnerSays, PeerRow, PieceSequence, StatusReport, StuckThing,
+    TaskName, TorrentInside, TorrentReport, TorrentRow, TrackerRow, WebseedRow,
 };
 use crate::limits::BLOCK_BYTES;
 use crate::units::Rate;
@@ -130,7 +130,7 @@ fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport, lag:
     if let Some(lag) = lag {
         let _ = writeln!(text, "Owner: {}", owner_words(lag));
     }
-    let _ = writeln!(text, "Order: {:?}, added at {} s of the Unix epoch", row.order, row.added_unix_s);
+    let _ = writeln!(text, "Order: {}, added {} s after the Unix epoch", order(row.order), row.added_unix_s);
     let _ = writeln!(
         text,
         "Transfer: {} B/s down, {} B/s up, {} bytes down, {} bytes up, {} wasted",
@@ -166,6 +166,18 @@ fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport, lag:
     }
 }
 
+fn order(order: DownloadOrder) -> String {
+    let sequence = match order.sequence {
+        PieceSequence::RarestFirst => "rarest first",
+        PieceSequence::InOrder => "in order",
+    };
+    let ends = match order.first_last {
+        FirstLast::Alike => "",
+        FirstLast::First => ", before that first and last pieces",
+    };
+    format!("{sequence}{ends}")
+}
+
 fn inside(text: &mut String, inside: &TorrentInside) {
     let chunks = inside.piece_length.div_ceil(BLOCK_BYTES);
     let _ = writeln!(text, "Piece length: {} ({chunks} chunks)", inside.piece_length);
@@ -180,7 +192,7 @@ fn inside(text: &mut String, inside: &TorrentInside) {
     let private = if inside.private { ", private" } else { "" };
     let folder = shown(&inside.save_dir.to_string_lossy());
     let _ = writeln!(text, "Files: {} in {folder}{private}", inside.files);
-    let failures = inside.failures.iter().map(|(kind, count)| format!("{count} {}", kind.words()));
+    let failures = inside.failures.iter().map(|(kind, count)| format!("{} {count}", kind.words()));
     let failures: Vec<_> = failures.collect();
     let failures = if failures.is_empty() { "nothing failed".to_owned() } else { failures.join(", ") };
     let _ = writeln!(text, "Among its last {} events: {failures}", inside.log_events);

@@ -179,7 +179,7 @@ mod tests {
             "                                   task 7  for 100ms  at src/c.rs:3",
             "                          longest: held 40 us, waited for 70ms",
             "                            taken: 9 times, 2 had to wait",
-            "     1  free               list  (waiting 0, taken 9, waited for 2, longest hold us 40, longest wait us 70000)  src/a.rs:1",
+            "     1  free              list  (waiting 0, taken 9, waited for 2, longest hold us 40, longest wait us 70000)  src/a.rs:1",
         ];
         assert_eq!(lines(&DumpRows::Locks(vec![held, free]), &names), expected);
     }

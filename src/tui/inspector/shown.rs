@@ -177,7 +177,11 @@ fn about(page: &Page, group: &Group, names: &Names) -> Vec<Part> {
         }
         DumpRows::Semaphores(_) => {
             let number = |at: usize| group.numbers.get(at).map_or(0, |(_, number)| *number);
-            vec![Part::Ours(format!("{} of {} out, {} waiting", number(0), number(1), number(2)))]
+            let waiting = match number(2) {
+                0 => String::new(),
+                waiting => format!(", {waiting} waiting"),
+            };
+            vec![Part::Ours(format!("{} of {} out{waiting}", number(0), number(1)))]
         }
         DumpRows::Owners(rows) => {
             let longest = group.members.iter().filter_map(|at| rows.get(*at));

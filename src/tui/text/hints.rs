@@ -63,14 +63,8 @@ pub const INSPECTOR: Hints = &[
     (C::Inspector, A::SaveText, ""),
     (C::Inspector, A::WriteDump, "save"),
 ];
-/// In the peers pane.
+/// In the peers pane. The keys of the panes stand beside their names.
 pub const PEERS: Hints = &[
-    (C::Screen, A::Files, ""),
-    (C::Screen, A::Peers, ""),
-    (C::Screen, A::Trackers, ""),
-    (C::Screen, A::Webseeds, ""),
-    (C::Screen, A::Pieces, ""),
-    (C::Screen, A::Log, "panes"),
     (C::Peers, A::InspectPeer, "its tasks"),
     (C::Screen, A::NextPane, "list"),
     (C::Screen, A::Open, "zoom"),

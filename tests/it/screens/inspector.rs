@@ -335,7 +335,7 @@ fn a_row_is_copied_in_full_from_the_look_that_stands_still() {
         lock.contains("  waiting       task 7 \"peer 10.0.0.7:51413 of debian-12.iso: read\"  for 2.2s  at "),
         "{lock}"
     );
-    let waits = copied(&mut screen, "6jjY");
+    let waits = copied(&mut screen, "6jY");
     assert!(waits.contains("  behind        task "), "{waits}");
     screen.press("x");
     for page in ["1", "2", "6"] {
