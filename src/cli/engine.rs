@@ -7,9 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use super::UsageError;
-use super::args::{CheckChoice, EngineOptions, FileLevel, Unavailable, YesNo, priority_changes};
+use super::args::{CheckChoice, EngineOptions, FileLevel, YesNo, priority_changes};
 use super::config::Effective;
-use super::dump::{SignalDumps, Telling};
+use super::dump::{SignalDumps, Telling, write_dump};
 use super::output::complain;
 use super::signals::Signals;
 use super::source;
@@ -61,6 +61,12 @@ impl Engine {
         let dumps = SignalDumps::start(&self.state_dir, self.handle.clone(), telling);
         let dumps = dumps.context("cannot listen for SIGUSR1")?;
         Ok(Watched { _diagnostics: diagnostics, _dumps: dumps })
+    }
+
+    /// Writes a dump as SIGUSR1 does and says into which file; for a thread that may block.
+    pub(super) fn dumping(&self) -> impl Fn() -> std::io::Result<PathBuf> + Send + Sync + 'static {
+        let (state_dir, handle) = (self.state_dir.clone(), self.handle.clone());
+        move || write_dump(&state_dir, &handle)
     }
 
     /// Adds torrents; the first that fails ends it.
@@ -145,15 +151,12 @@ fn source_name(source: &Source) -> Untrusted {
     }
 }
 
-/// Complains of what cannot be had, and refuses where going on would do something else than was asked.
+/// Refuses what cannot be had, where going on would do something else than was asked.
 pub(super) fn check_available(options: &EngineOptions) -> Result<(), super::UsageError> {
-    for unavailable in options.unavailable() {
-        match unavailable {
-            Unavailable::Refuse(why) => return Err(super::UsageError(why.to_owned())),
-            Unavailable::Warn(what) => complain("warning", what),
-        }
+    match options.refusal() {
+        Some(why) => Err(super::UsageError(why.to_owned())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The session's settings for what is in force.

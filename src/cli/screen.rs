@@ -16,8 +16,8 @@ use super::dump::Telling;
 use super::engine::{self, Engine};
 use super::signals::Signals;
 use crate::contract::AddRequest;
-use crate::session::{Handle, Restore, Settings};
-use crate::tui::{self, ColourDepth, Glyphs, Link, Options, Save, TuiError, format};
+use crate::session::{Restore, Settings};
+use crate::tui::{self, ColourDepth, Glyphs, Link, Options, Save, TuiError, WriteDump, format};
 
 /// Runs `unchoke [SRC...]`.
 pub(super) async fn run(
@@ -37,7 +37,7 @@ pub(super) async fn run(
     let settings = engine::settings(effective, seed, Restore::SavedList);
     let engine = Engine::start(Settings { debug: engine::debug(options), ..settings }).await?;
     let watched = engine.watch(diagnostics, Telling::Events)?;
-    let exit = show(&engine.handle, requests, None, Some(state_dir)).await;
+    let exit = show(&engine, requests, None, Some(state_dir)).await;
     drop(watched);
     // Made after the screen's own have seen what came before: only a new signal is impatience.
     let mut signals = Signals::new().context("cannot listen for signals")?;
@@ -53,12 +53,13 @@ pub(super) fn is_possible() -> bool {
 /// Shows the engine until the user quits; asks it to add the torrents first. Texts are saved in `save_dir`, else in the
 /// current folder.
 pub(super) async fn show(
-    handle: &Handle,
+    engine: &Engine,
     adds: Vec<AddRequest>,
     chaos: Option<tui::Chaos>,
     save_dir: Option<PathBuf>,
 ) -> anyhow::Result<Exit> {
-    let asked = handle.clone();
+    let (handle, dumping) = (&engine.handle, engine.dumping());
+    let (asked, telling) = (handle.clone(), handle.clone());
     let link = Link {
         ask: Arc::new(move |command| {
             let handle = asked.clone();
@@ -66,6 +67,7 @@ pub(super) async fn show(
         }),
         snapshots: handle.snapshots(),
         events: handle.events(),
+        tell: Arc::new(move |kind| telling.tell_event(kind)),
     };
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let options = Options {
@@ -73,6 +75,7 @@ pub(super) async fn show(
         glyphs: glyphs(&variable),
         adds,
         save: Some(Save(Arc::new(move |name, text| save(save_dir.as_deref(), name, text)))),
+        dump: Some(WriteDump(Arc::new(dumping))),
         chaos,
         home: directories::BaseDirs::new().map(|user| user.home_dir().to_owned()),
         ..Options::default()

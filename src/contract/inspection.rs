@@ -66,6 +66,10 @@ pub enum WaitKind {
     Timer,
     /// The end of a task.
     Child,
+    /// A signal of the system.
+    Signal,
+    /// A key, or something else that the terminal says.
+    Terminal,
 }
 
 impl WaitKind {
@@ -82,6 +86,8 @@ impl WaitKind {
             Self::SocketWrite => "socket write",
             Self::Timer => "timer",
             Self::Child => "end of task",
+            Self::Signal => "signal",
+            Self::Terminal => "terminal",
         }
     }
 }
@@ -164,7 +170,7 @@ pub struct LockReport {
     /// File and line that took it, while it is held.
     pub holder_site: Option<String>,
     /// The tasks that wait for it, in the order in which they came.
-    pub waiters: Vec<LockWaiter>,
+    pub waiters: Vec<WaitingTask>,
     /// How often it was taken.
     pub acquisitions: u64,
     /// How often a taker had to wait.
@@ -175,12 +181,12 @@ pub struct LockReport {
     pub longest_wait_us: u64,
 }
 
-/// A task that waits for a lock.
+/// A task that waits for a lock, a permit, or room in a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LockWaiter {
+pub struct WaitingTask {
     /// The task.
     pub task: TaskId,
-    /// File and line that take the lock.
+    /// File and line that wait.
     pub site: String,
     /// Since when, in milliseconds.
     pub waited_ms: u64,
@@ -201,8 +207,12 @@ pub struct SemaphoreReport {
     pub acquisitions: u64,
     /// How often a taker found none.
     pub contended: u64,
-    /// The tasks that wait for a permit.
-    pub waiters: Vec<TaskId>,
+    /// The tasks that wait for a permit, in the order in which they came.
+    pub waiters: Vec<WaitingTask>,
+    /// Microseconds of the longest holding of a permit that has ended, of one in some.
+    pub longest_hold_us: u64,
+    /// Microseconds of the longest wait for one that has ended.
+    pub longest_wait_us: u64,
 }
 
 /// One owner: a loop that alone has the state of a torrent, the budget, the store or the screen, and serves a queue.
@@ -261,6 +271,8 @@ pub struct QueueReport {
     pub oldest_ms: Option<u64>,
     /// The task that takes from it, as it was last seen.
     pub receiver: Option<TaskId>,
+    /// The tasks that wait for room in it, in the order in which they came.
+    pub senders: Vec<WaitingTask>,
 }
 
 /// A task or thread, as a report about something else names it.

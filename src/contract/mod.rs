@@ -24,9 +24,9 @@ pub use command::{
 pub use event::{Event, EventKind, Severity};
 pub use glob::choose as choose_files;
 pub use inspection::{
-    BlockedTask, Dump, DumpKind, DumpRows, FrameReport, LockReport, LockWaiter, OwnerReport, QueueKind,
-    QueueReport, SemaphoreReport, Stuck, StuckThing, TaskId, TaskKind, TaskName, TaskReport, TaskState,
-    WaitKind, WaitReport,
+    BlockedTask, Dump, DumpKind, DumpRows, FrameReport, LockReport, OwnerReport, QueueKind, QueueReport,
+    SemaphoreReport, Stuck, StuckThing, TaskId, TaskKind, TaskName, TaskReport, TaskState, WaitKind,
+    WaitReport, WaitingTask,
 };
 pub use policy::{Assume, CheckPolicy, DownloadOrder, FirstLast, OrderChange, PieceSequence, StoreTrust};
 pub use runs::{Blocked, PieceLevel, PieceRun, PieceRuns};
@@ -34,6 +34,6 @@ pub use snapshot::{
     Direction, EngineStatus, FileRow, LogLine, PeerCounts, PeerFlags, PeerRow, PeerSource, PieceCounts,
     Priority, Snapshot, TorrentDetail, TorrentRow, TorrentState, TrackerRow, TrackerState, WebseedCounts,
 };
-pub use status::{OwnerSays, StatusReport, TorrentInside, TorrentReport};
+pub use status::{FailureKind, OwnerSays, StatusReport, TorrentInside, TorrentReport};
 pub use untrusted::{Untrusted, acts_or_hides, redact_url};
 pub use webseed::{WebseedAction, WebseedKind, WebseedOrigin, WebseedRequestRow, WebseedRow, WebseedState};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::inspection::Stuck;
+use super::event::EventKind;
+use super::inspection::{OwnerReport, Stuck};
 use super::runs::Blocked;
 use super::snapshot::{EngineStatus, PeerRow, TorrentRow, TrackerRow};
 use super::webseed::WebseedRow;
@@ -23,6 +24,9 @@ pub struct StatusReport {
     pub control_silent_ms: Option<u64>,
     /// Everything that is stuck.
     pub stuck: Vec<Stuck>,
+    /// How all owners serve their queues, those of torrents too.
+    #[serde(default)]
+    pub owners: Vec<OwnerReport>,
     /// All torrents, those with most bytes left first.
     pub torrents: Vec<TorrentReport>,
 }
@@ -63,6 +67,12 @@ pub struct TorrentInside {
     pub save_dir: PathBuf,
     /// Trackers only (BEP 27).
     pub private: bool,
+    /// How many events its log holds: the latest ones.
+    #[serde(default)]
+    pub log_events: u64,
+    /// How many of those are of something that went wrong, by what.
+    #[serde(default)]
+    pub failures: Vec<(FailureKind, u64)>,
     /// How many files, pad files aside.
     pub files: u64,
     /// Its pieces as runs: a count and letters each, see `report::status`.
@@ -77,4 +87,69 @@ pub struct TorrentInside {
     pub webseeds: Vec<WebseedRow>,
     /// Its connections.
     pub peers: Vec<PeerRow>,
+}
+
+/// What went wrong for a torrent, as its log tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// A piece failed its hash.
+    PieceFailed,
+    /// A peer was banned.
+    PeerBanned,
+    /// A peer let its requests time out.
+    PeerSnubbed,
+    /// A tracker did not answer, or refused.
+    TrackerFailed,
+    /// A webseed did not give what it was asked for, or was banned.
+    WebseedFailed,
+    /// Reading or writing failed.
+    DiskFailed,
+    /// A turn of its owner took long.
+    SlowTurn,
+    /// Something of it did not go on.
+    Stuck,
+}
+
+impl FailureKind {
+    /// What an event is a failure of, if it is one.
+    pub const fn of(event: &EventKind) -> Option<Self> {
+        Some(match event {
+            EventKind::PieceFailed { .. } => Self::PieceFailed,
+            EventKind::PeerBanned { .. } => Self::PeerBanned,
+            EventKind::PeerSnubbed { .. } => Self::PeerSnubbed,
+            EventKind::TrackerFailed { .. } => Self::TrackerFailed,
+            EventKind::WebseedFailed { .. } | EventKind::WebseedBanned { .. } => Self::WebseedFailed,
+            EventKind::DiskFailed { .. } => Self::DiskFailed,
+            EventKind::SlowTurn { .. } => Self::SlowTurn,
+            EventKind::Stuck(_) => Self::Stuck,
+            EventKind::Added { .. }
+            | EventKind::Removed
+            | EventKind::State { .. }
+            | EventKind::Completed
+            | EventKind::PieceDone { .. }
+            | EventKind::Checked { .. }
+            | EventKind::PeerConnected { .. }
+            | EventKind::PeerGone { .. }
+            | EventKind::TrackerAnswered { .. }
+            | EventKind::Dropped { .. }
+            | EventKind::Inconsistent { .. }
+            | EventKind::Unstuck(_)
+            | EventKind::Notice { .. } => return None,
+        })
+    }
+
+    /// It in words, for a number behind them.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::PieceFailed => "pieces failed their hash",
+            Self::PeerBanned => "peers banned",
+            Self::PeerSnubbed => "peers snubbed",
+            Self::TrackerFailed => "announces failed",
+            Self::WebseedFailed => "webseed requests failed",
+            Self::DiskFailed => "disk calls failed",
+            Self::SlowTurn => "slow turns",
+            Self::Stuck => "times stuck",
+        }
+    }
 }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::mark::{Seen, millis_since, now_mark, now_nanos};
 use super::registry::{LOCKS, Label, QUEUES, SEMAPHORES};
 use super::waits::current_task;
-use crate::contract::{LockReport, LockWaiter, QueueKind, QueueReport, SemaphoreReport, TaskId};
+use crate::contract::{LockReport, QueueKind, QueueReport, SemaphoreReport, TaskId, WaitingTask};
 use crate::limits::{LOCKS_PER_SAMPLE, QUEUE_LOOKS_KEPT};
 
 /// A task that waits for a lock.
@@ -28,9 +28,9 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    fn report(&self) -> LockWaiter {
+    fn report(&self) -> WaitingTask {
         let Self { task, site, since } = *self;
-        LockWaiter { task, site: place(site), waited_ms: millis_since(since) }
+        WaitingTask { task, site: place(site), waited_ms: millis_since(since) }
     }
 }
 
@@ -285,7 +285,7 @@ impl QueueEntry {
         self.sends.load(Relaxed).saturating_sub(self.receives.load(Relaxed))
     }
 
-    pub(super) fn report(&self) -> QueueReport {
+    pub(super) fn report(&self, senders: Vec<WaitingTask>) -> QueueReport {
         let receives = self.receives.load(Relaxed);
         let sends = self.sends.load(Relaxed);
         QueueReport {
@@ -300,6 +300,7 @@ impl QueueEntry {
             full_ms: self.seen.since(self.jam()).map(millis_since),
             oldest_ms: self.oldest_since().map(millis_since),
             receiver: self.receiver(),
+            senders,
         }
     }
 }
@@ -316,9 +317,12 @@ pub(super) struct SemaphoreEntry {
     pub(super) id: u64,
     pub(super) label: Label,
     permits: u64,
-    pub(super) taken: AtomicU64,
-    pub(super) acquisitions: AtomicU64,
+    taken: AtomicU64,
+    acquisitions: AtomicU64,
     pub(super) contended: AtomicU64,
+    /// Nanoseconds.
+    longest_hold: AtomicU64,
+    longest_wait: AtomicU64,
 }
 
 impl SemaphoreEntry {
@@ -334,10 +338,32 @@ impl SemaphoreEntry {
             taken: AtomicU64::new(0),
             acquisitions: AtomicU64::new(0),
             contended: AtomicU64::new(0),
+            longest_hold: AtomicU64::new(0),
+            longest_wait: AtomicU64::new(0),
         })
     }
 
-    pub(super) fn report(&self, waiters: Vec<TaskId>) -> SemaphoreReport {
+    /// A permit goes out; gives when, where this holding is timed.
+    pub(super) fn goes_out(&self) -> Option<u64> {
+        self.taken.fetch_add(1, Relaxed);
+        let before = self.acquisitions.fetch_add(1, Relaxed);
+        before.is_multiple_of(LOCKS_PER_SAMPLE).then(now_nanos)
+    }
+
+    /// A permit comes back.
+    pub(super) fn comes_back(&self, went_out: Option<u64>) {
+        self.taken.fetch_sub(1, Relaxed);
+        if let Some(went_out) = went_out {
+            self.longest_hold.fetch_max(now_nanos().saturating_sub(went_out), Relaxed);
+        }
+    }
+
+    /// A permit was waited for since then.
+    pub(super) fn waited_since(&self, began: u64) {
+        self.longest_wait.fetch_max(now_nanos().saturating_sub(began), Relaxed);
+    }
+
+    pub(super) fn report(&self, waiters: Vec<WaitingTask>) -> SemaphoreReport {
         SemaphoreReport {
             name: self.label.name.clone(),
             site: self.label.site(),
@@ -346,6 +372,8 @@ impl SemaphoreEntry {
             acquisitions: self.acquisitions.load(Relaxed),
             contended: self.contended.load(Relaxed),
             waiters,
+            longest_hold_us: self.longest_hold.load(Relaxed) / 1000,
+            longest_wait_us: self.longest_wait.load(Relaxed) / 1000,
         }
     }
 }

@@ -149,7 +149,9 @@ fn behind(wait: &Wait) -> Option<TaskId> {
         | WaitKind::Watch
         | WaitKind::SocketRead
         | WaitKind::SocketWrite
-        | WaitKind::Timer => None,
+        | WaitKind::Timer
+        | WaitKind::Signal
+        | WaitKind::Terminal => None,
     }
 }
 

@@ -38,7 +38,8 @@ pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
 pub use report::TaskPanic;
 pub use semaphore::{Permit, Semaphore};
 pub use task::{
-    TaskEnded, TaskHandle, ThreadHandle, aside, give_way, spawn, spawn_blocking, spawn_for, spawn_thread,
+    TaskEnded, TaskHandle, ThreadHandle, aside, blocking, give_way, in_place, spawn, spawn_blocking,
+    spawn_for, spawn_thread,
 };
 pub use time::{sleep, sleep_until, timeout, timeout_at};
 pub use waits::{reading, ticking, writing};

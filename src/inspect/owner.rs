@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::channel::Receiver;
 use super::counters::QueueEntry;
-use super::mark::{micros, millis_since, now_nanos, tick};
+use super::mark::{micros, millis_since, now_mark, now_nanos};
 use super::registry::{OWNERS, task_name};
 use super::waits::current_task;
 use crate::contract::{OwnerReport, TaskId};
@@ -29,7 +29,7 @@ pub(super) struct OwnerEntry {
     pub(super) task: TaskId,
     pub(super) queue: Arc<QueueEntry>,
     turns: AtomicU64,
-    /// The tick at which the turn that runs began; 0: none does.
+    /// The mark at which the turn that runs began; 0: none does.
     turn_began: AtomicU64,
     longest_us: AtomicU64,
     longest_input: Mutex<&'static str>,
@@ -73,7 +73,7 @@ impl Owner {
 
     /// A turn begins.
     pub fn begin_turn(&self) {
-        self.entry.turn_began.store(tick(), Relaxed);
+        self.entry.turn_began.store(now_mark(), Relaxed);
     }
 
     /// The turn has ended: how long it took, and what took longest in it.

@@ -20,7 +20,7 @@ use super::report::TaskPanic;
 use super::waits::{On, Wait};
 use crate::contract::{
     LockReport, OwnerReport, QueueReport, SemaphoreReport, TaskId, TaskName, TaskReport, TaskState, WaitKind,
-    WaitReport,
+    WaitReport, WaitingTask,
 };
 use crate::limits::{ENDED_TASKS_KEPT, PANIC_QUEUE, PANIC_TEXT_BYTES_MAX, WATCHDOG_TASKS_PER_HOLD};
 
@@ -90,7 +90,9 @@ pub(super) fn wait_report(wait: &Wait) -> WaitReport {
         | WaitKind::Watch
         | WaitKind::SocketRead
         | WaitKind::SocketWrite
-        | WaitKind::Timer => named,
+        | WaitKind::Timer
+        | WaitKind::Signal
+        | WaitKind::Terminal => named,
     };
     WaitReport { kind: wait.kind, on, site: format!("{}:{}", wait.site.file(), wait.site.line()) }
 }
@@ -121,19 +123,31 @@ pub fn locks() -> Vec<LockReport> {
 
 /// All queues, oldest first.
 pub fn queues() -> Vec<QueueReport> {
-    QUEUES.alive().iter().map(|entry| entry.report()).collect()
+    let mut senders = waiting_for(WaitKind::QueueSend);
+    let queues = QUEUES.alive();
+    queues.iter().map(|entry| entry.report(senders.remove(&entry.id).unwrap_or_default())).collect()
 }
 
 /// All semaphores, oldest first.
 pub fn semaphores() -> Vec<SemaphoreReport> {
-    let mut waiters: BTreeMap<u64, Vec<TaskId>> = BTreeMap::new();
-    for task in tasks_where(|_| true) {
-        for wait in task.waits().iter().filter(|wait| wait.kind == WaitKind::Semaphore) {
-            waiters.entry(wait.id()).or_default().push(task.id);
-        }
-    }
+    let mut waiters = waiting_for(WaitKind::Semaphore);
     let semaphores = SEMAPHORES.alive();
     semaphores.iter().map(|entry| entry.report(waiters.remove(&entry.id).unwrap_or_default())).collect()
+}
+
+/// The tasks that wait for something of a kind, by its number; those who have waited longest first, as they are served.
+fn waiting_for(kind: WaitKind) -> BTreeMap<u64, Vec<WaitingTask>> {
+    let mut waiting: BTreeMap<u64, Vec<WaitingTask>> = BTreeMap::new();
+    for task in tasks_where(|_| true) {
+        let Some(since) = task.waits_since() else { continue };
+        for wait in task.waits().iter().filter(|wait| wait.kind == kind && wait.id() != 0) {
+            let site = format!("{}:{}", wait.site.file(), wait.site.line());
+            let waits = WaitingTask { task: task.id, site, waited_ms: millis_since(since) };
+            waiting.entry(wait.id()).or_default().push(waits);
+        }
+    }
+    waiting.values_mut().for_each(|tasks| tasks.sort_by_key(|task| std::cmp::Reverse(task.waited_ms)));
+    waiting
 }
 
 /// All owners, oldest first.

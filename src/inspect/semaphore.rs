@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore as Inner};
 
 use super::counters::SemaphoreEntry;
+use super::mark::now_nanos;
 use super::waits::{Wait, noted};
 use crate::contract::WaitKind;
 
@@ -36,7 +37,9 @@ impl Semaphore {
             if let Some(permit) = self.try_acquire() {
                 return permit;
             }
+            let began = now_nanos();
             let acquired = noted(wait, Arc::clone(&self.inner).acquire_owned()).await;
+            self.entry.waited_since(began);
             self.permit(acquired.expect("the semaphore is never closed"))
         }
     }
@@ -57,9 +60,8 @@ impl Semaphore {
     }
 
     fn permit(&self, inner: OwnedSemaphorePermit) -> Permit {
-        self.entry.acquisitions.fetch_add(1, Relaxed);
-        self.entry.taken.fetch_add(1, Relaxed);
-        Permit { _inner: inner, entry: Arc::clone(&self.entry) }
+        let went_out = self.entry.goes_out();
+        Permit { _inner: inner, entry: Arc::clone(&self.entry), went_out }
     }
 }
 
@@ -68,17 +70,21 @@ impl Semaphore {
 pub struct Permit {
     _inner: OwnedSemaphorePermit,
     entry: Arc<SemaphoreEntry>,
+    /// When it went out, where that is timed.
+    went_out: Option<u64>,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.entry.taken.fetch_sub(1, Relaxed);
+        self.entry.comes_back(self.went_out);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::semaphores;
+    use std::time::Duration;
+
+    use super::super::{semaphores, spawn};
     use super::*;
 
     #[tokio::test]
@@ -92,5 +98,31 @@ mod tests {
         assert_eq!((report.permits, report.taken, report.acquisitions, report.contended), (2, 1, 2, 1));
         assert_eq!(semaphore.available(), 1);
         drop(second);
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_stand_in_their_order_with_ages_and_the_longest_times_stay() {
+        let semaphore = Semaphore::new("one at a time", 1);
+        let report = || semaphores().into_iter().find(|report| report.name == "one at a time").unwrap();
+        let held = semaphore.acquire().await;
+        let mut tasks = Vec::new();
+        for millis in [30, 20] {
+            let wanted = semaphore.clone();
+            tasks.push(spawn("waits for its turn", async move { drop(wanted.acquire().await) }));
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
+        let waiters = report().waiters;
+        let order: Vec<_> = waiters.iter().map(|waiter| waiter.task).collect();
+        assert_eq!(order, [tasks[0].id(), tasks[1].id()]);
+        // The clock of these ages moves once in some milliseconds.
+        assert!(waiters[0].waited_ms >= 35 && waiters[0].waited_ms >= waiters[1].waited_ms, "{waiters:?}");
+        assert!(waiters[0].site.starts_with("src/inspect/semaphore.rs:"), "{waiters:?}");
+        drop(held);
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let after = report();
+        assert!(after.waiters.is_empty() && after.taken == 0, "{after:?}");
+        assert!(after.longest_hold_us >= 50_000 && after.longest_wait_us >= 50_000, "{after:?}");
     }
 }

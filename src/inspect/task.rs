@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -107,6 +107,21 @@ where
     TaskHandle { id, site, said: Said::default(), join: tokio::spawn(tracked) }
 }
 
+/// Runs a future where it is awaited, and registers it as a task: for what stays on the thread that it was started on. A
+/// panic goes on from here, once it has been noted.
+#[track_caller]
+pub fn in_place<F: Future>(name: impl Into<Cow<'static, str>>, future: F) -> impl Future<Output = F::Output> {
+    let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Task, Subject::default());
+    let tracked = Tracked { entry: EndGuard { entry, armed: true }, wakers: None, future: Box::pin(future) };
+    async move {
+        match tracked.await {
+            Ok(value) => value,
+            Err(TaskEnded::Panicked(text)) => resume_unwind(Box::new(text)),
+            Err(TaskEnded::Aborted) => unreachable!("only the handle of a spawned task tells of that"),
+        }
+    }
+}
+
 /// Runs a closure that blocks on the runtime's pool. For calls that come rarely; payload has threads of its own.
 #[track_caller]
 pub fn spawn_blocking<T: Send + 'static>(
@@ -185,6 +200,13 @@ fn run_closure<T>(mut guard: EndGuard, closure: impl FnOnce() -> T) -> Result<T,
 thread_local! {
     /// The thread or closure that runs here.
     static THREAD: RefCell<Option<Arc<TaskEntry>>> = const { RefCell::new(None) };
+}
+
+/// Runs a call that waits on this thread for something outside of the program, and says so meanwhile. Never call it on a
+/// task.
+#[track_caller]
+pub fn blocking<T>(kind: WaitKind, call: impl FnOnce() -> T) -> T {
+    while_blocked(Wait::new(kind, 0, Location::caller()), call)
 }
 
 /// Runs what blocks this thread; whoever was started here is said to wait meanwhile.
@@ -340,6 +362,24 @@ mod tests {
         let ended: Result<(), TaskEnded> = doomed.join();
         assert_eq!(ended, Err(TaskEnded::Panicked("no".to_owned())));
         assert_eq!(report(id).state, TaskState::Panicked("no".to_owned()));
+    }
+
+    #[test]
+    fn a_future_in_place_is_a_task_of_this_thread_and_its_panic_goes_on() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let thread = std::thread::current().id();
+        let named = |name: &str| tasks().into_iter().find(|task| task.name == name).expect("registered");
+        let (seen, ran_on) = runtime.block_on(in_place("in place", async move {
+            tokio::task::yield_now().await;
+            (named("in place"), std::thread::current().id())
+        }));
+        assert_eq!((&seen.state, seen.polls, ran_on), (&TaskState::Running, 1, thread));
+        assert!(seen.wakes >= 1 && seen.site.starts_with("src/inspect/task.rs:"), "{seen:?}");
+        assert_eq!(named("in place").state, TaskState::Finished);
+        let doomed = || runtime.block_on(in_place("doomed in place", async { panic!("no") }));
+        let payload: Result<(), _> = catch_unwind(AssertUnwindSafe(doomed));
+        assert_eq!(panic_text(payload.unwrap_err().as_ref()), "no");
+        assert_eq!(named("doomed in place").state, TaskState::Panicked("no".to_owned()));
     }
 
     #[tokio::test]

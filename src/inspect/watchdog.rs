@@ -11,7 +11,7 @@
 //! A process that was stopped, or a machine that ran nothing, is not taken for a stuck program: time in which the watchdog
 //! itself did not run counts for nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -23,8 +23,8 @@ use super::graph::Graph;
 use super::mark::{Ticker, micros, now_mark, time_all};
 use super::owner::OwnerEntry;
 use super::registry::{self, LOCKS, OWNERS, QUEUES, no_task, task_name, tasks_where};
-use super::task::spawn_thread;
-use crate::contract::{Dump, DumpKind, DumpRows, Stuck, StuckThing, TaskId};
+use super::task::{blocking, spawn_thread};
+use crate::contract::{Dump, DumpKind, DumpRows, Stuck, StuckThing, TaskId, WaitKind};
 use crate::limits::{
     WATCHDOG_FULL_MAX, WATCHDOG_HOLD_MAX, WATCHDOG_LATE_MAX, WATCHDOG_LOOKS_PER_BOUND, WATCHDOG_POLL_MAX,
     WATCHDOG_TOLD_MAX,
@@ -78,7 +78,7 @@ pub fn watch_over(bounds: Bounds, tell: impl FnMut(Told) + Send + 'static) -> io
     let (looked_at, told, ticker) = (now_mark(), BTreeMap::new(), Ticker::new());
     let mut watch = Watch { bounds, interval, runs_since: &RUNS_SINCE, tell, told, looked_at };
     spawn_thread("watchdog", move || {
-        while gone.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+        while blocking(WaitKind::Timer, || gone.recv_timeout(interval)) == Err(RecvTimeoutError::Timeout) {
             let now = now_mark();
             ticker.tick(now);
             watch.look(now);
@@ -168,74 +168,128 @@ fn note_what_stands_still(now: u64) {
 /// All that is over its bound, and all of `told` that lasts still: time that nobody had counts for none of them, but does
 /// not end them either.
 fn find(bounds: &Bounds, runs_since: u64, told: &BTreeMap<Key, Stuck>, now: u64) -> BTreeMap<Key, Stuck> {
-    let is_over = |key: &Key, since: u64, bound: Duration| {
-        told.contains_key(key) || now.saturating_sub(since.max(runs_since)) >= micros(bound)
-    };
+    let (found, explained) = (BTreeMap::new(), BTreeSet::new());
+    let mut search = Search { bounds, runs_since, told, now, found, explained };
     let locks = LOCKS.alive();
-    let mut found = BTreeMap::new();
-    let mut add = |key, since: u64, what| {
-        let lasted_ms = now.saturating_sub(since) / 1000;
-        found.insert(key, Stuck { what, since_unix_ms: unix_ms().saturating_sub(lasted_ms), lasted_ms });
-    };
-    for task in tasks_where(|task| task.polled_since().is_some()) {
-        // It may have come back meanwhile.
-        let Some((poll, since)) = task.polled_since() else { continue };
-        let key = Key::Poll(task.id, poll);
-        if is_over(&key, since, bounds.poll) {
+    search.holds(&locks);
+    search.polls(&locks);
+    search.jams();
+    search.forgotten();
+    search.late_owners();
+    search.circles();
+    search.found
+}
+
+/// What one look has found so far.
+struct Search<'a> {
+    bounds: &'a Bounds,
+    runs_since: u64,
+    told: &'a BTreeMap<Key, Stuck>,
+    now: u64,
+    found: BTreeMap<Key, Stuck>,
+    /// Tasks that wait for a lock which is told of: they are told of with it.
+    explained: BTreeSet<TaskId>,
+}
+
+impl Search<'_> {
+    fn is_over(&self, key: &Key, since: u64, bound: Duration) -> bool {
+        self.told.contains_key(key) || self.now.saturating_sub(since.max(self.runs_since)) >= micros(bound)
+    }
+
+    fn is_explained(&self, key: &Key, task: TaskId) -> bool {
+        self.explained.contains(&task) && !self.told.contains_key(key)
+    }
+
+    fn add(&mut self, key: Key, since: u64, what: StuckThing) {
+        let lasted_ms = self.now.saturating_sub(since) / 1000;
+        let since_unix_ms = unix_ms().saturating_sub(lasted_ms);
+        self.found.insert(key, Stuck { what, since_unix_ms, lasted_ms });
+    }
+
+    fn holds(&mut self, locks: &[Arc<LockEntry>]) {
+        for lock in locks {
+            let Some((taking, since)) =
+                lock.hold().and_then(|taking| Some((taking, lock.seen.since(Some(taking))?)))
+            else {
+                continue;
+            };
+            let key = Key::Hold(lock.id, taking);
+            if self.is_over(&key, since, self.bounds.hold) {
+                self.explained.extend(lock.waiters().iter().map(|waiter| waiter.task));
+                self.add(key, since, hold(lock));
+            }
+        }
+    }
+
+    fn polls(&mut self, locks: &[Arc<LockEntry>]) {
+        for task in tasks_where(|task| task.polled_since().is_some()) {
+            // It may have come back meanwhile.
+            let Some((poll, since)) = task.polled_since() else { continue };
+            let key = Key::Poll(task.id, poll);
+            if !self.is_over(&key, since, self.bounds.poll) || self.is_explained(&key, task.id) {
+                continue;
+            }
             let waits_for =
                 locks.iter().find(|lock| lock.waiters().iter().any(|waiter| waiter.task == task.id));
+            if let Some(lock) = waits_for {
+                // No holder has it for long; one of those who wait stands for all.
+                self.explained.extend(lock.waiters().iter().map(|waiter| waiter.task));
+            }
             let waits_for = waits_for.map(|lock| lock.label.name.clone());
-            add(key, since, StuckThing::Poll { task: task.named(), waits_for });
+            self.add(key, since, StuckThing::Poll { task: task.named(), waits_for });
         }
     }
-    for lock in &locks {
-        let Some((taking, since)) =
-            lock.hold().and_then(|taking| Some((taking, lock.seen.since(Some(taking))?)))
-        else {
-            continue;
-        };
-        let key = Key::Hold(lock.id, taking);
-        if is_over(&key, since, bounds.hold) {
-            add(key, since, hold(lock));
+
+    fn jams(&mut self) {
+        for queue in QUEUES.alive() {
+            let Some((taken, since)) =
+                queue.jam().and_then(|taken| Some((taken, queue.seen.since(Some(taken))?)))
+            else {
+                continue;
+            };
+            let key = Key::Full(queue.id, taken);
+            if self.is_over(&key, since, self.bounds.full) {
+                let (name, site) = (queue.label.name.clone(), queue.label.site());
+                self.add(key, since, StuckThing::Full { queue: name, site, capacity: queue.capacity });
+            }
         }
     }
-    for queue in QUEUES.alive() {
-        let Some((taken, since)) =
-            queue.jam().and_then(|taken| Some((taken, queue.seen.since(Some(taken))?)))
-        else {
-            continue;
-        };
-        let key = Key::Full(queue.id, taken);
-        if is_over(&key, since, bounds.full) {
-            let (name, site) = (queue.label.name.clone(), queue.label.site());
-            add(key, since, StuckThing::Full { queue: name, site, capacity: queue.capacity });
+
+    fn forgotten(&mut self) {
+        for task in tasks_where(|task| task.forgotten_since().is_some()) {
+            let (Some((poll, since)), Some(queue)) = (task.forgotten_since(), task.forgotten()) else {
+                continue;
+            };
+            let key = Key::Forgotten(task.id, poll);
+            if self.is_over(&key, since, self.bounds.hold) {
+                let (name, site, items) = (queue.label.name.clone(), queue.label.site(), queue.depth());
+                self.add(key, since, StuckThing::Forgotten { task: task.named(), queue: name, site, items });
+            }
         }
     }
-    for task in tasks_where(|task| task.forgotten_since().is_some()) {
-        let (Some((poll, since)), Some(queue)) = (task.forgotten_since(), task.forgotten()) else { continue };
-        let key = Key::Forgotten(task.id, poll);
-        if is_over(&key, since, bounds.hold) {
-            let (name, site, items) = (queue.label.name.clone(), queue.label.site(), queue.depth());
-            add(key, since, StuckThing::Forgotten { task: task.named(), queue: name, site, items });
+
+    fn late_owners(&mut self) {
+        for owner in OWNERS.alive() {
+            let Some(since) = owner.queue.oldest_since() else { continue };
+            // One that is behind takes items all the while: it is late as long as the oldest is too old, whichever that is.
+            let key = Key::Late(owner.task);
+            let from = if self.told.contains_key(&key) { since } else { since.max(self.runs_since) };
+            let is_late = self.now.saturating_sub(from) >= micros(self.bounds.late);
+            if is_late && !self.is_explained(&key, owner.task) {
+                self.add(key, since, late(&owner));
+            }
         }
     }
-    for owner in OWNERS.alive() {
-        let Some(since) = owner.queue.oldest_since() else { continue };
-        // One that is behind takes items all the while: it is late as long as the oldest is too old, whichever that is.
-        let key = Key::Late(owner.task);
-        let from = if told.contains_key(&key) { since } else { since.max(runs_since) };
-        if now.saturating_sub(from) >= micros(bounds.late) {
-            add(key, since, late(&owner));
+
+    fn circles(&mut self) {
+        let graph = Graph::look();
+        for cycle in graph.cycles() {
+            let key = Key::Circle(cycle.tasks[0], cycle.since);
+            if self.is_over(&key, cycle.since, self.bounds.hold) {
+                self.add(key, cycle.since, StuckThing::Deadlock { chain: graph.chain(&cycle) });
+            }
         }
     }
-    let graph = Graph::look();
-    for cycle in graph.cycles() {
-        let key = Key::Circle(cycle.tasks[0], cycle.since);
-        if is_over(&key, cycle.since, bounds.hold) {
-            add(key, cycle.since, StuckThing::Deadlock { chain: graph.chain(&cycle) });
-        }
-    }
-    found
 }
 
 fn late(owner: &OwnerEntry) -> StuckThing {

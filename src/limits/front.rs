@@ -50,6 +50,9 @@ pub const FRAMES_MAX: usize = 4096;
 /// Looks of the watchdog of which a queue remembers how much had been put in: the age of its oldest item is told from them.
 pub const QUEUE_LOOKS_KEPT: usize = 64;
 
+/// Rows of one group that a dump for people tells all of: the others are like them, and a dump is to fit some screens.
+pub const DUMP_FACTS_PER_GROUP: usize = 4;
+
 /// Times that a lock is taken of which one is timed; what anybody waits for is timed always.
 pub const LOCKS_PER_SAMPLE: u64 = 16;
 

@@ -261,6 +261,7 @@ mod tests {
             full_ms: None,
             oldest_ms: None,
             receiver: None,
+            senders: Vec::new(),
         }
     }
 

@@ -7,15 +7,15 @@ use std::fmt::Write as _;
 
 use super::{seconds, shown};
 use crate::contract::{
-    OwnerSays, PeerRow, StatusReport, StuckThing, TaskName, TorrentInside, TorrentReport, TorrentRow,
-    TrackerRow, WebseedRow,
+    DownloadOrder, FirstLast, OwnerReport, OwnerSays, PeerRow, PieceSequence, StatusReport, StuckThing,
+    TaskName, TorrentInside, TorrentReport, TorrentRow, TrackerRow, WebseedRow,
 };
 use crate::limits::BLOCK_BYTES;
 use crate::units::Rate;
 
 /// The report as text, safe to show.
 pub fn status(report: &StatusReport) -> String {
-    let StatusReport { at, engine, control_silent_ms, stuck, torrents } = report;
+    let StatusReport { at, engine, control_silent_ms, stuck, owners, torrents } = report;
     let mut text = String::new();
     let limit = |limit: Option<Rate>| limit.map_or("none".to_owned(), |rate| rate.0.to_string());
     let incomplete = torrents.iter().filter(|torrent| bytes_left(&torrent.row) > 0).count();
@@ -42,12 +42,32 @@ pub fn status(report: &StatusReport) -> String {
     for stuck in stuck {
         let _ = writeln!(text, "STUCK for {}: {}", seconds(stuck.lasted_ms), stuck_words(&stuck.what));
     }
+    if engine.debug {
+        text.push_str("Debug: the engine's own state is compared with what follows from scratch\n");
+    }
+    for row in owners.iter().filter(|row| row.task.torrent.is_none()) {
+        let _ = writeln!(text, "Owner \"{}\": {}", shown(&row.task.name), owner_words(row));
+    }
     let _ = writeln!(text, "# Torrents: {} ({incomplete} incomplete)", torrents.len());
     for torrent in torrents {
         text.push('\n');
-        section(&mut text, torrent);
+        let owner = owners.iter().find(|owner| owner.task.torrent == Some(torrent.row.id));
+        section(&mut text, torrent, owner);
     }
     text
+}
+
+fn owner_words(row: &OwnerReport) -> String {
+    let oldest = row.oldest_ms.map_or(String::new(), |oldest| format!(", the oldest for {oldest} ms"));
+    let turn = row.turn_ms.map_or(String::new(), |turn| format!(", in a turn for {turn} ms"));
+    let input = match &*row.longest_turn_input {
+        "" => String::new(),
+        input => format!(" ({})", shown(input)),
+    };
+    format!(
+        "{} wait{oldest}{turn}; {} turns, the longest {} us{input}, late by {} us at most",
+        row.depth, row.turns, row.longest_turn_us, row.latest_us
+    )
 }
 
 fn stuck_words(what: &StuckThing) -> String {
@@ -83,7 +103,7 @@ fn bytes_left(row: &TorrentRow) -> u64 {
     row.wanted_bytes.saturating_sub(row.done_bytes)
 }
 
-fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport) {
+fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport, lag: Option<&OwnerReport>) {
     // A magnet has no bytes yet; a whole that is nothing is not done.
     let millionths = u128::from(row.done_bytes) * 100_000_000 / u128::from(row.wanted_bytes.max(1));
     let _ = writeln!(text, "{}", row.name.shown());
@@ -107,6 +127,10 @@ fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport) {
         OwnerSays::Gone => text.push_str("It is just being removed\n"),
         OwnerSays::NotAsked => text.push_str("Its owner was not asked: this is what it published last\n"),
     }
+    if let Some(lag) = lag {
+        let _ = writeln!(text, "Owner: {}", owner_words(lag));
+    }
+    let _ = writeln!(text, "Order: {}, added {} s after the Unix epoch", order(row.order), row.added_unix_s);
     let _ = writeln!(
         text,
         "Transfer: {} B/s down, {} B/s up, {} bytes down, {} bytes up, {} wasted",
@@ -142,6 +166,18 @@ fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport) {
     }
 }
 
+fn order(order: DownloadOrder) -> String {
+    let sequence = match order.sequence {
+        PieceSequence::RarestFirst => "rarest first",
+        PieceSequence::InOrder => "in order",
+    };
+    let ends = match order.first_last {
+        FirstLast::Alike => "",
+        FirstLast::First => ", before that first and last pieces",
+    };
+    format!("{sequence}{ends}")
+}
+
 fn inside(text: &mut String, inside: &TorrentInside) {
     let chunks = inside.piece_length.div_ceil(BLOCK_BYTES);
     let _ = writeln!(text, "Piece length: {} ({chunks} chunks)", inside.piece_length);
@@ -156,6 +192,10 @@ fn inside(text: &mut String, inside: &TorrentInside) {
     let private = if inside.private { ", private" } else { "" };
     let folder = shown(&inside.save_dir.to_string_lossy());
     let _ = writeln!(text, "Files: {} in {folder}{private}", inside.files);
+    let failures = inside.failures.iter().map(|(kind, count)| format!("{} {count}", kind.words()));
+    let failures: Vec<_> = failures.collect();
+    let failures = if failures.is_empty() { "nothing failed".to_owned() } else { failures.join(", ") };
+    let _ = writeln!(text, "Among its last {} events: {failures}", inside.log_events);
     if !inside.trackers.is_empty() {
         text.push_str("Enabled trackers:\n");
     }
@@ -171,8 +211,18 @@ fn tracker(text: &mut String, row: &TrackerRow) {
     let last = row
         .last_answer_s
         .map_or(String::new(), |seconds| format!(", last ann: {} peers {seconds}s ago", row.peers));
+    let counted = [(row.seeds, "seeds"), (row.leeches, "leeches"), (row.downloads, "downloads")];
+    let counted =
+        counted.map(|(count, word)| count.map_or(String::new(), |count| format!(", {count} {word}")));
     let message = row.message.as_ref().map(|message| format!(", {}", message.shown())).unwrap_or_default();
-    let _ = writeln!(text, "    \"{}\"  {:?}, next ann: {next}{last}{message}", row.url.shown(), row.state);
+    let _ = writeln!(
+        text,
+        "    \"{}\"  tier {}, {:?}, next ann: {next}{last}{}{message}",
+        row.url.shown(),
+        row.tier,
+        row.state,
+        counted.concat()
+    );
 }
 
 fn webseed(text: &mut String, row: &WebseedRow) {
@@ -182,6 +232,17 @@ fn webseed(text: &mut String, row: &WebseedRow) {
     if let Some(error) = &row.last_error {
         let _ = writeln!(text, "  last error: {}", error.shown());
     }
+    let answer = [
+        row.protocol.as_ref().map(|protocol| format!(", over {}", shown(protocol))),
+        row.last_status.map(|status| format!(", last status {status}")),
+        row.latency_ms.map(|latency| format!(", {latency} ms to its head")),
+    ];
+    let answer = answer.map(Option::unwrap_or_default).concat();
+    let _ = writeln!(
+        text,
+        "  {} connections{answer}, {} files lacking, {} requests wait for its host",
+        row.connections, row.files_lacking, row.waiting_for_host
+    );
     for request in &row.requests {
         let _ = writeln!(
             text,
@@ -213,6 +274,7 @@ fn peer(text: &mut String, row: &PeerRow, pieces: u32) {
     let extra = [
         letter(flags.snubbed, " snubbed"),
         letter(flags.optimistic, " optimistic"),
+        letter(flags.seed, " seed"),
         letter(flags.fast, " fast"),
         letter(flags.extended, " ltep"),
     ];

@@ -99,7 +99,11 @@ impl Handle {
 
     /// Tells every front end, this one too, of something that it has done to the program.
     pub fn tell(&self, severity: Severity, message: impl Into<String>) {
-        let kind = EventKind::Notice { severity, message: Untrusted::new(message) };
+        self.tell_event(EventKind::Notice { severity, message: Untrusted::new(message) });
+    }
+
+    /// The same, of something that happened in a front end and is about no torrent.
+    pub fn tell_event(&self, kind: EventKind) {
         let at = self.snapshots().latest().at;
         self.events.tell(&Event { at, torrent: None, kind });
     }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Handle;
 use crate::contract::{
-    Answer, Command, OwnerSays, PieceRun, PieceRuns, StatusReport, TorrentDetail, TorrentInside,
+    Answer, Command, FailureKind, OwnerSays, PieceRun, PieceRuns, StatusReport, TorrentDetail, TorrentInside,
     TorrentReport, TorrentRow,
 };
 use crate::inspect;
@@ -42,7 +42,8 @@ pub(super) async fn gather(handle: &Handle) -> StatusReport {
         }
         torrents.extend(futures_util::future::join_all(some.iter().map(|row| torrent(handle, row))).await);
     }
-    StatusReport { at, engine, control_silent_ms, stuck: inspect::stuck(), torrents }
+    let (stuck, owners) = (inspect::stuck(), inspect::owners());
+    StatusReport { at, engine, control_silent_ms, stuck, owners, torrents }
 }
 
 async fn torrent(handle: &Handle, row: &Arc<TorrentRow>) -> TorrentReport {
@@ -62,7 +63,13 @@ fn inside(detail: &TorrentDetail) -> TorrentInside {
             *blocked.entry(why).or_default() += u64::from(run.length);
         }
     }
+    let mut failures = BTreeMap::new();
+    for kind in detail.log.iter().filter_map(|line| FailureKind::of(&line.event.kind)) {
+        *failures.entry(kind).or_default() += 1;
+    }
     TorrentInside {
+        log_events: detail.log.len() as u64,
+        failures: failures.into_iter().collect(),
         piece_length: detail.piece_length,
         save_dir: detail.save_dir.clone(),
         private: detail.private,
@@ -116,9 +123,13 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
-    use crate::contract::{Blocked, PieceLevel, Snapshot};
-    use crate::units::{PieceIndex, TorrentId};
+    use crate::contract::{
+        Blocked, EngineStatus, Event, EventKind, LogLine, OwnerReport, PieceLevel, Snapshot, TaskId, TaskName,
+    };
+    use crate::units::{PieceIndex, Time, TorrentId};
 
     fn run(start: u32, length: u32) -> PieceRun {
         PieceRun {
@@ -171,6 +182,63 @@ mod tests {
         Arc::new(serde_json::from_value(value).unwrap())
     }
 
+    #[test]
+    fn what_failed_lately_and_the_lag_of_the_owner_are_told() {
+        let failed = EventKind::PieceFailed { piece: PieceIndex(3), contributors: 2 };
+        let banned =
+            EventKind::PeerBanned { address: ([127, 0, 0, 1], 7).into(), reason: "it lied".to_owned() };
+        let line = |kind| LogLine { unix_s: 0, event: Event { at: Time::ZERO, torrent: None, kind } };
+        let detail = TorrentDetail {
+            row: row(1, 5),
+            piece_length: 16384,
+            save_dir: PathBuf::from("/srv"),
+            comment: None,
+            private: false,
+            files: Vec::new(),
+            peers: Vec::new(),
+            trackers: Vec::new(),
+            webseeds: Vec::new(),
+            runs: PieceRuns::from_parts(Vec::new()),
+            rarest_availability: None,
+            log: [failed.clone(), EventKind::Completed, banned, failed].map(line).to_vec(),
+        };
+        let site = "src/a.rs:1".to_owned();
+        let task = TaskName { id: TaskId(9), name: "owner of t1".into(), site, torrent: Some(detail.row.id) };
+        let owner = OwnerReport {
+            task: task.clone(),
+            depth: 3,
+            oldest_ms: Some(7),
+            turns: 90,
+            turn_ms: None,
+            longest_turn_us: 1400,
+            longest_turn_input: "Verified".into(),
+            latest_us: 5,
+        };
+        let budget = OwnerReport {
+            task: TaskName { name: "budget".into(), torrent: None, ..task },
+            oldest_ms: None,
+            turn_ms: Some(60),
+            ..owner.clone()
+        };
+        let says = OwnerSays::Inside(Box::new(inside(&detail)));
+        let report = StatusReport {
+            at: Time::ZERO,
+            engine: EngineStatus::default(),
+            control_silent_ms: None,
+            stuck: Vec::new(),
+            owners: vec![budget, owner],
+            torrents: vec![TorrentReport { row: detail.row, owner: says }],
+        };
+        let text = crate::report::status(&report);
+        for line in [
+            "Owner \"budget\": 3 wait, in a turn for 60 ms; 90 turns, the longest 1400 us (Verified), late by 5 us at most",
+            "Owner: 3 wait, the oldest for 7 ms; 90 turns, the longest 1400 us (Verified), late by 5 us at most",
+            "Among its last 4 events: pieces failed their hash 2, peers banned 1",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}: {text}");
+        }
+    }
+
     #[tokio::test]
     async fn an_owner_that_says_nothing_is_named_and_holds_up_no_other() {
         let (handle, mut ends) = Handle::new(7);
@@ -180,10 +248,9 @@ mod tests {
             let mut kept = Vec::new();
             while let Some(request) = ends.requests.recv().await {
                 match request.command {
-                    Command::Status => request.reply.send(Ok(Answer::Status {
-                        at: crate::units::Time::ZERO,
-                        engine: Default::default(),
-                    })),
+                    Command::Status => {
+                        request.reply.send(Ok(Answer::Status { at: Time::ZERO, engine: Default::default() }))
+                    }
                     Command::Detail(torrent) if torrent == TorrentId([2; 20]) => kept.push(request.reply),
                     _ => request.reply.send(Err(crate::contract::Refusal::new("gone"))),
                 }

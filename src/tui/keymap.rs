@@ -133,7 +133,9 @@ pub enum Action {
     KeepLook,
     Compare,
     CopyText,
+    CopyRow,
     SaveText,
+    WriteDump,
     Chaos,
 }
 
@@ -276,7 +278,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(C::Inspector, &[Char('m')], A::KeepLook),
     bind(C::Inspector, &[Char('=')], A::Compare),
     bind(C::Inspector, &[Char('y')], A::CopyText),
+    bind(C::Inspector, &[Char('Y')], A::CopyRow),
     bind(C::Inspector, &[Char('w'), Char('W')], A::SaveText),
+    bind(C::Inspector, &[Char('D')], A::WriteDump),
     bind(C::Inspector, &[Char('x')], A::HideNames),
     bind(C::Inspector, &[Named(KeyCode::Esc)], A::Back),
     bind(C::Inspector, &[Char('q'), Char('I')], A::Inspector),

@@ -63,6 +63,8 @@ pub enum Effect {
         /// The text.
         text: String,
     },
+    /// Write everything that the inspector sees to a file.
+    Dump,
     /// Make the trouble with this place in the list of them.
     Chaos(usize),
     /// Draw everything anew.

@@ -23,7 +23,7 @@ pub mod widgets;
 
 pub use message::{Done, Effect, Message, Purpose, Size, WebseedChange};
 pub use model::Model;
-pub use runtime::{Ask, Asking, Chaos, Exit, Link, Options, Save, SaveText, TuiError, run};
+pub use runtime::{Ask, Asking, Chaos, Exit, Link, Options, Save, SaveText, Tell, TuiError, WriteDump, run};
 pub use theme::{ColourDepth, Theme, ThemeError, ThemeSource};
 pub use update::update;
 pub use view::view;

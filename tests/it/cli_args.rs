@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use unchoke::cli::args::{Arguments, Command, ConfigCommand, CtlCommand, Limit, Unavailable};
+use unchoke::cli::args::{Arguments, Command, ConfigCommand, CtlCommand, Limit};
 use unchoke::contract::Priority;
 use unchoke::units::Rate;
 
@@ -159,19 +159,19 @@ fn json_is_taken_on_both_sides_of_a_ctl_command() {
 fn options_that_switch_off_what_is_not_there_change_nothing() {
     let line = "download a --no-dht --no-pex --no-lsd --no-utp --no-webseeds --encryption off";
     let Some(Command::Download(download)) = read(line).unwrap().command else { panic!() };
-    assert_eq!(download.engine.unavailable(), []);
+    assert_eq!(download.engine.refusal(), None);
 }
 
 #[test]
-fn options_that_ask_for_what_is_not_there_are_told() {
+fn options_that_ask_for_what_is_not_there_are_refused() {
     let told = |line: &str| {
         let Some(Command::Download(download)) = read(line).unwrap().command else { panic!() };
-        download.engine.unavailable()
+        download.engine.refusal()
     };
     for line in ["download a --encryption require", "download a --no-tcp"] {
-        assert!(matches!(told(line)[..], [Unavailable::Refuse(_)]), "{line}");
+        assert!(told(line).is_some_and(|why| why.starts_with(&line["download a ".len()..])), "{line}");
     }
-    assert_eq!(told("download a --webseed http://w/ --no-webseeds"), []);
+    assert_eq!(told("download a --webseed http://w/ --no-webseeds"), None);
 }
 
 #[test]

@@ -27,11 +27,14 @@ async fn every_dump_comes_as_text_json_stacks_or_a_profile() {
     let state_dir = folder.path().join("state");
     for (words, has) in [
         ("semaphores", "COUNT  STATE"),
-        ("owners", "owner"),
+        ("owners", "longest turn: "),
         ("tasks --stacks", "thread "),
         ("tasks --stacks", "  started"),
         ("torrents", "# Torrents: 1 "),
         ("torrents", "Piece States: "),
+        ("torrents", "\nOwner: 0 wait"),
+        ("torrents", "\nOwner \"budget\": "),
+        ("torrents", "\nAmong its last "),
     ] {
         let (status, text, error) = dump(&state_dir, words).await;
         assert_eq!(status, Some(0), "{words}: {error}");
@@ -107,6 +110,17 @@ fn a_signal_writes_a_dump_and_the_program_goes_on() {
     let (mut download, _) = Download::seed(arena.path(), &torrent, &payload.folder, &diagnostics);
     let metrics = http(port, "GET", "/metrics", &[], b"").unwrap().text();
     assert!(metrics.contains("unchoke_torrents{state=\"seeding\"} 1\n"), "{metrics}");
+    let stacks = || http(port, "GET", "/debug/pprof/goroutine?debug=2", &[], b"").unwrap().text();
+    let stacks = wait_for("every thread that waits says so", PATIENCE, || {
+        Some(stacks()).filter(|text| threads_that_run(text).is_empty())
+    });
+    for (thread, wait) in
+        [("watchdog", "timer"), ("control socket: dumps", "socket read"), ("SIGUSR1: dumps", "signal")]
+    {
+        let block =
+            stacks.split("\n\n").find(|block| block.contains(&format!(" \"{thread}\" ["))).expect(thread);
+        assert!(block.contains("[waiting") && block.contains(&format!("\n  waits for {wait}\n")), "{block}");
+    }
     let pid = Pid::from_raw(i32::try_from(download.pid()).unwrap()).unwrap();
     kill_process(pid, Signal::USR1).unwrap();
     // The line on standard error comes once the file is whole.
@@ -124,6 +138,11 @@ fn a_signal_writes_a_dump_and_the_program_goes_on() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(download.is_running());
+}
+
+/// The names of the threads that are said to be doing something.
+fn threads_that_run(stacks: &str) -> Vec<&str> {
+    stacks.lines().filter(|line| line.starts_with("thread ") && line.contains("[running")).collect()
 }
 
 fn dumps(state_dir: &Path) -> Vec<PathBuf> {

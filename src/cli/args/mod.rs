@@ -1,7 +1,7 @@
 //! The words of the command line, as people type and scripts depend on them.
 //!
 //! Names and meanings here are a contract: they stay. Options of parts that are not built are taken where they switch
-//! something off, and refused or warned about (see [`EngineOptions::unavailable`]) where they ask for something.
+//! something off, and refused (see [`EngineOptions::refusal`]) where they ask for something.
 
 mod ctl;
 mod dump;
@@ -276,31 +276,16 @@ pub struct EngineOptions {
     pub debug: bool,
 }
 
-/// What was asked for and cannot be had.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Unavailable {
-    /// Going on would do something else than was asked.
-    Refuse(&'static str),
-    /// Going on does what was asked, less this.
-    Warn(&'static str),
-}
-
 impl EngineOptions {
-    /// Everything asked for that is not built, the refusals first.
-    pub fn unavailable(&self) -> Vec<Unavailable> {
-        let mut found = Vec::new();
+    /// Why something that is asked for cannot be had, where going on would do something else than was asked.
+    pub fn refusal(&self) -> Option<&'static str> {
         if self.encryption == Some(Encryption::Require) {
-            found.push(Unavailable::Refuse(
+            return Some(
                 "--encryption require: encrypted connections are not built yet, so no peer could be reached; \
                  leave the option out or use prefer",
-            ));
+            );
         }
-        if self.no_tcp {
-            found.push(Unavailable::Refuse(
-                "--no-tcp: TCP is the only way to a peer until uTP is built; leave the option out",
-            ));
-        }
-        found
+        self.no_tcp.then_some("--no-tcp: TCP is the only way to a peer until uTP is built; leave the option out")
     }
 }
 

@@ -52,7 +52,7 @@ async fn accept(listener: TcpListener, payloads: Arc<Payloads>, manner: Manner) 
     let places = inspect::Semaphore::new("demo liar: clients", DEMO_CLIENTS_MAX);
     loop {
         let place = places.acquire().await;
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, _)) = inspect::reading(listener.accept()).await else {
             inspect::sleep(DEMO_PATIENCE).await;
             continue;
         };

@@ -122,7 +122,7 @@ impl Swarm {
     async fn show(&mut self) -> anyhow::Result<Exit> {
         let handle = &self.downloader.handle;
         let chaos = self.trouble.take().map(|(payload, failing)| chaos::start(handle, payload, failing));
-        screen::show(handle, std::mem::take(&mut self.adds), chaos, None).await
+        screen::show(&self.downloader, std::mem::take(&mut self.adds), chaos, None).await
     }
 
     /// Says what it does, and follows the downloads to their end.

@@ -57,7 +57,7 @@ async fn accept(listener: TcpListener, swarms: Arc<inspect::Lock<Swarms>>) {
     let places = inspect::Semaphore::new("demo tracker: clients", DEMO_CLIENTS_MAX);
     loop {
         let place = places.acquire().await;
-        let Ok((stream, from)) = listener.accept().await else {
+        let Ok((stream, from)) = inspect::reading(listener.accept()).await else {
             inspect::sleep(DEMO_PATIENCE).await;
             continue;
         };

@@ -46,7 +46,7 @@ async fn accept(listener: TcpListener, payload: Arc<MappedPayload>, failing: Fai
     let places = inspect::Semaphore::new("demo webseed: clients", DEMO_CLIENTS_MAX);
     loop {
         let place = places.acquire().await;
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, _)) = inspect::reading(listener.accept()).await else {
             inspect::sleep(DEMO_PATIENCE).await;
             continue;
         };

@@ -20,10 +20,10 @@ use super::{Exit, UsageError};
 use crate::contract::{Answer, Command, Dump, DumpKind, DumpRows, LockReport, StatusReport, TaskReport};
 use crate::report::{self, Stacks, profiles};
 use crate::session::remote::Client;
-use crate::tui::inspector;
+use crate::tui::inspector::{self, Names};
 use crate::tui::text::{self, Outside};
 
-pub(super) use on_signal::{SignalDumps, Telling};
+pub(super) use on_signal::{SignalDumps, Telling, write as write_dump};
 
 /// Runs the command.
 pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Result<Exit> {
@@ -58,7 +58,9 @@ pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Resul
     match &dump.rows {
         _ if arguments.json => output.json(&dump)?,
         DumpRows::Tasks(tasks) if arguments.stacks => output.line(report::blocks(tasks).trim_end())?,
-        _ => lines(&dump).iter().try_for_each(|line| output.line(line))?,
+        rows => {
+            lines(&dump, &names_for(rows, state_dir).await?).iter().try_for_each(|line| output.line(line))?
+        }
     }
     Ok(Exit::Done)
 }
@@ -114,6 +116,19 @@ async fn ask(state_dir: &Path, kind: DumpKind) -> anyhow::Result<Dump> {
     }
 }
 
+/// The names of tasks, where the rows have their numbers only.
+async fn names_for(rows: &DumpRows, state_dir: &Path) -> anyhow::Result<Names> {
+    match rows {
+        DumpRows::Tasks(_) | DumpRows::Owners(_) | DumpRows::Waits(_) => Ok(Names::new()),
+        DumpRows::Locks(_) | DumpRows::Queues(_) | DumpRows::Semaphores(_) => {
+            match ask(state_dir, DumpKind::Tasks).await?.rows {
+                DumpRows::Tasks(tasks) => Ok(inspector::names(&tasks)),
+                _ => Ok(Names::new()),
+            }
+        }
+    }
+}
+
 async fn ask_report(state_dir: &Path) -> anyhow::Result<StatusReport> {
     let mut client = Client::connect_for_dump(state_dir).await?;
     match client.request(Command::Report).await? {
@@ -146,7 +161,7 @@ fn unix_ns() -> u64 {
 }
 
 /// The dump for people, safe to show.
-fn lines(dump: &Dump) -> Vec<String> {
+fn lines(dump: &Dump, names: &Names) -> Vec<String> {
     let mut lines = match dump.stuck.len() {
         0 => vec!["nothing is stuck".to_owned()],
         count => vec![format!("STUCK: {count}")],
@@ -161,6 +176,6 @@ fn lines(dump: &Dump) -> Vec<String> {
         lines.push(format!("  {said}"));
     }
     lines.push(String::new());
-    lines.extend(inspector::lines(&dump.rows));
+    lines.extend(inspector::lines(&dump.rows, names));
     lines
 }

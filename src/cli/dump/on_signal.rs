@@ -1,4 +1,4 @@
-//! SIGUSR1: everything that the inspector sees, as text in a file of the state folder.
+//! SIGUSR1, or a key of the inspector: everything that the inspector sees, as text in a file of the state folder.
 //!
 //! The signal is waited for, and the file written, on a thread of its own, so it comes also while every worker of the
 //! engine's runtime is held. The files belong to the user alone, and only the latest few are kept.
@@ -14,10 +14,11 @@ use signal_hook::iterator::{Handle as SignalHandle, Signals};
 
 use super::super::output::complain;
 use crate::contract::{Answer, Command, DumpKind, Severity};
-use crate::inspect;
+use crate::inspect::{self, WaitKind};
 use crate::limits::SIGNAL_DUMPS_KEPT;
 use crate::report;
 use crate::session::Handle;
+use crate::tui::inspector;
 
 /// Who is told of what a front end did beside its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,8 @@ impl SignalDumps {
         let signals = waiting.handle();
         let state_dir = state_dir.to_owned();
         inspect::spawn_thread("SIGUSR1: dumps", move || {
-            for _ in waiting.forever() {
+            let mut coming = waiting.forever();
+            while inspect::blocking(WaitKind::Signal, || coming.next()).is_some() {
                 let (severity, message) = match write(&state_dir, &handle) {
                     Ok(path) => (Severity::Info, format!("SIGUSR1: the dump is in {}", path.display())),
                     Err(error) => {
@@ -66,7 +68,7 @@ impl SignalDumps {
 }
 
 /// Writes a dump, and removes the oldest of those there are too many of.
-fn write(state_dir: &Path, handle: &Handle) -> io::Result<PathBuf> {
+pub(in crate::cli) fn write(state_dir: &Path, handle: &Handle) -> io::Result<PathBuf> {
     let text = text(handle)?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // The time comes first and has one width, so names are in the order of time.
@@ -104,8 +106,10 @@ fn text(handle: &Handle) -> io::Result<String> {
         ("waits", DumpKind::Waits),
     ];
     let mut text = String::new();
+    let tasks = inspect::tasks();
+    let names = inspector::names(&tasks);
     for (title, kind) in kinds {
-        let lines = super::lines(&inspect::dump(kind));
+        let lines = super::lines(&inspect::dump(kind), &names);
         text.push_str(&format!("== {title}\n{}\n\n", lines.join("\n")));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -114,7 +118,7 @@ fn text(handle: &Handle) -> io::Result<String> {
         Ok(_) => "something else than a report came\n".to_owned(),
         Err(refusal) => format!("{refusal}\n"),
     };
-    text.push_str(&format!("== torrents\n{torrents}\n== stacks\n{}", report::blocks(&inspect::tasks())));
+    text.push_str(&format!("== torrents\n{torrents}\n== stacks\n{}", report::blocks(&tasks)));
     Ok(text)
 }
 

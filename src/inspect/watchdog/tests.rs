@@ -127,9 +127,9 @@ fn spawn_inner(
 }
 
 #[test]
-fn a_lock_is_named_with_who_holds_it_and_who_waits_for_it() {
+fn a_lock_is_named_once_with_who_holds_it_and_all_who_wait_for_it() {
     let heard = watch();
-    let runtime = runtime(2);
+    let runtime = runtime(4);
     let guard = runtime.enter();
     let lock = Arc::new(Lock::new("watched lock", ()));
     let release = Release::new();
@@ -142,37 +142,43 @@ fn a_lock_is_named_with_who_holds_it_and_who_waits_for_it() {
     while lock_report("watched lock").holder.is_none() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let wanted = Arc::clone(&lock);
-    let waiter = spawn("waiter for the lock", async move { drop(wanted.lock()) });
+    let waiters: Vec<_> = (1..=3)
+        .map(|number| {
+            let wanted = Arc::clone(&lock);
+            spawn(format!("waiter {number} for the lock"), async move { drop(wanted.lock()) })
+        })
+        .collect();
     drop(guard);
-    let (mut hold, mut waits) = (None, None);
-    while hold.is_none() || waits.is_none() {
-        match heard.wait(Some) {
-            Told::Began(Stuck {
-                what: StuckThing::Hold { lock, site, taken_at, holder, waiters }, ..
-            }) if lock == "watched lock" => {
-                assert!(taken_at.is_some_and(
-                    |taken| taken.starts_with("src/inspect/watchdog/tests.rs:") && taken != site
-                ));
-                hold = Some((holder, waiters, site));
-            }
-            Told::Began(Stuck { what: StuckThing::Poll { task, waits_for }, .. })
-                if task.id == waiter.id() =>
-            {
-                waits = waits_for;
-            }
-            Told::Began(_) | Told::Ended(_) => {}
+    let (holder, waiting, site) = heard.wait(|told| match told {
+        Told::Began(Stuck { what: StuckThing::Hold { lock, site, taken_at, holder, waiters }, .. })
+            if lock == "watched lock" =>
+        {
+            let taken_at = taken_at.expect("it is held");
+            assert!(taken_at.starts_with("src/inspect/watchdog/tests.rs:") && taken_at != site, "{taken_at}");
+            Some((holder, waiters, site))
         }
-    }
-    let (holder, waiters, site) = hold.expect("told");
+        Told::Began(_) | Told::Ended(_) => None,
+    });
     assert_eq!(holder.expect("a task of ours").name, "keeper of the lock");
-    assert_eq!(waiters.iter().map(|task| &*task.name).collect::<Vec<_>>(), ["waiter for the lock"]);
+    let names: BTreeSet<_> = waiting.iter().map(|task| task.name.to_string()).collect();
+    assert_eq!(names, (1..=3).map(|number| format!("waiter {number} for the lock")).collect());
     assert!(site.starts_with("src/inspect/watchdog/tests.rs:"), "{site}");
-    assert_eq!(waits.as_deref(), Some("watched lock"));
+    // Each of them blocks its thread for longer than it may: that is told of the lock, once.
+    std::thread::sleep(BOUND * 3);
+    let of_waiters = |told: &Told| match told {
+        Told::Began(stuck) => match &stuck.what {
+            StuckThing::Poll { task, .. } => waiters.iter().any(|waiter| waiter.id() == task.id),
+            StuckThing::Hold { lock, .. } => lock == "watched lock",
+            _ => false,
+        },
+        Told::Ended(_) => false,
+    };
+    let again: Vec<_> = heard.told.try_iter().filter(of_waiters).collect();
+    assert_eq!(again, []);
     let report = lock_report("watched lock");
-    assert!(report.held_ms.is_some() && report.waiters[0].task == waiter.id(), "{report:?}");
+    assert!(report.held_ms.is_some() && report.waiters.len() == 3, "{report:?}");
     drop(release);
-    runtime.block_on(waiter).unwrap();
+    waiters.into_iter().for_each(|waiter| runtime.block_on(waiter).unwrap());
     assert!(lock_report("watched lock").waiters.is_empty());
 }
 

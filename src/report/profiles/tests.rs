@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use super::super::profile::Profile;
 use super::*;
-use crate::contract::{FrameReport, LockWaiter, WaitKind};
+use crate::contract::{FrameReport, WaitKind, WaitingTask};
 use crate::units::TorrentId;
 
 pub(in crate::report) fn task(id: u64, name: &str, state: TaskState) -> TaskReport {
@@ -48,7 +48,7 @@ pub(in crate::report) fn waiting(id: u64, name: &str) -> TaskReport {
 }
 
 fn lock(holder: Option<u64>, waiters: &[u64]) -> LockReport {
-    let waiter = |id: &u64| LockWaiter { task: TaskId(*id), site: "src/e.rs:3".to_owned(), waited_ms: 20 };
+    let waiter = |id: &u64| WaitingTask { task: TaskId(*id), site: "src/e.rs:3".to_owned(), waited_ms: 20 };
     LockReport {
         name: "event listeners".into(),
         site: "src/d.rs:1".to_owned(),

@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Handle;
-use crate::inspect;
+use crate::inspect::{self, WaitKind};
 use crate::limits::{
     DIAGNOSTICS_CLIENT_MAX, DIAGNOSTICS_CLIENTS_MAX, DIAGNOSTICS_HEAD_BYTES_MAX, DIAGNOSTICS_HEAD_MAX,
     REMOTE_ACCEPT_RETRY,
@@ -84,7 +84,11 @@ impl Bound {
                 TcpListener::from_std(listener)?
             };
             let (alive, gone) = inspect::channel("diagnostics: until", 1);
-            let serving = move || runtime.block_on(accept(listener, address, handle, gone));
+            // What it does beside waiting is done by tasks of their own.
+            let serving = move || {
+                let accepting = accept(listener, address, handle, gone);
+                inspect::blocking(WaitKind::SocketRead, || runtime.block_on(accepting));
+            };
             inspect::spawn_thread("diagnostics", serving)?;
             Ok(Diagnostics { address, _alive: alive })
         };

@@ -14,7 +14,7 @@ use super::address::SocketAddress;
 use super::server::{ServeError, bind};
 use super::{DUMP_SOCKET_NAME, Question, Reply};
 use crate::contract::{Answer, Command, Refusal};
-use crate::inspect;
+use crate::inspect::{self, WaitKind};
 use crate::limits::{REMOTE_ACCEPT_RETRY, REMOTE_DUMP_QUESTION_BYTES_MAX, REMOTE_DUMP_READ, REMOTE_WRITE};
 use crate::session::Handle;
 
@@ -48,7 +48,7 @@ pub fn serve_dumps(state_dir: &Path, handle: Handle) -> Result<DumpServer, Serve
 
 fn accept(listener: &UnixListener, stopped: &AtomicBool, handle: &Handle) {
     while !stopped.load(Relaxed) {
-        match listener.accept() {
+        match inspect::blocking(WaitKind::SocketRead, || listener.accept()) {
             Ok((stream, _)) if is_same_user(&stream) => {
                 // A client that is gone, slow or says nothing has had its turn.
                 let _ = serve_client(stream, handle);
@@ -67,10 +67,11 @@ fn serve_client(stream: UnixStream, handle: &Handle) -> io::Result<()> {
     stream.set_read_timeout(Some(REMOTE_DUMP_READ))?;
     stream.set_write_timeout(Some(REMOTE_WRITE))?;
     let mut line = Vec::new();
-    BufReader::new((&stream).take(REMOTE_DUMP_QUESTION_BYTES_MAX)).read_until(b'\n', &mut line)?;
+    let mut question = BufReader::new((&stream).take(REMOTE_DUMP_QUESTION_BYTES_MAX));
+    inspect::blocking(WaitKind::SocketRead, || question.read_until(b'\n', &mut line))?;
     let mut reply = serde_json::to_vec(&answer(&line, handle))?;
     reply.push(b'\n');
-    (&stream).write_all(&reply)
+    inspect::blocking(WaitKind::SocketWrite, || (&stream).write_all(&reply))
 }
 
 fn answer(line: &[u8], handle: &Handle) -> Reply {

@@ -162,6 +162,7 @@ mod tests {
                     full_ms: None,
                     oldest_ms: None,
                     receiver: None,
+                    senders: Vec::new(),
                 })
                 .collect(),
         )

@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use super::groups::wait_words;
 use crate::contract::{
     BlockedTask, DumpRows, LockReport, OwnerReport, QueueKind, QueueReport, SemaphoreReport, TaskId,
-    TaskKind, TaskReport, TaskState, Untrusted, WaitKind, WaitReport,
+    TaskKind, TaskName, TaskReport, TaskState, Untrusted, WaitKind, WaitReport, WaitingTask,
 };
 use crate::tui::{format, text};
 use crate::units::TorrentId;
 
 /// Names of tasks, as the last look at them has them.
-pub(super) type Names = BTreeMap<TaskId, Untrusted>;
+pub type Names = BTreeMap<TaskId, Untrusted>;
 
 /// A line about the row above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +75,17 @@ pub(super) fn named_by_number(rows: &DumpRows) -> Vec<TaskId> {
     match rows {
         DumpRows::Tasks(_) | DumpRows::Owners(_) | DumpRows::Waits(_) => Vec::new(),
         DumpRows::Locks(rows) => {
-            let waiters = |row: &LockReport| row.waiters.iter().map(|waiter| waiter.task).collect::<Vec<_>>();
-            rows.iter().flat_map(|row| row.holder.into_iter().chain(waiters(row))).collect()
+            rows.iter().flat_map(|row| row.holder.into_iter().chain(ids(&row.waiters))).collect()
         }
-        DumpRows::Queues(rows) => rows.iter().filter_map(|row| row.receiver).collect(),
-        DumpRows::Semaphores(rows) => rows.iter().flat_map(|row| row.waiters.iter().copied()).collect(),
+        DumpRows::Queues(rows) => {
+            rows.iter().flat_map(|row| row.receiver.into_iter().chain(ids(&row.senders))).collect()
+        }
+        DumpRows::Semaphores(rows) => rows.iter().flat_map(|row| ids(&row.waiters)).collect(),
     }
+}
+
+fn ids(waiters: &[WaitingTask]) -> impl Iterator<Item = TaskId> {
+    waiters.iter().map(|waiter| waiter.task)
 }
 
 /// A task by its number and, where it is known, its name.
@@ -126,6 +131,8 @@ fn wait(wait: &WaitReport, by: TaskId) -> Fact {
         | WaitKind::SocketRead
         | WaitKind::SocketWrite
         | WaitKind::Timer
+        | WaitKind::Signal
+        | WaitKind::Terminal
         | WaitKind::Child => None,
     };
     let parts = vec![Part::Named(Untrusted::new(wait_words(wait, str::to_owned)))];
@@ -204,16 +211,21 @@ fn lock(row: &LockReport, names: &Names) -> Vec<Fact> {
             None => fact(text::HELD_BY, format!("{}{more}", text::NOBODY_KNOWN)),
         });
     }
-    for (at, waiter) in row.waiters.iter().enumerate() {
-        let label = if at == 0 { text::WAITING } else { "" };
-        let more = format!("  for {}  at {}", format::millis(waiter.waited_ms), site(&waiter.site));
-        facts.push(of_task(label, waiter.task, names, more));
-    }
+    facts.extend(waiting(&row.waiters, names));
     let (held, waited) = (micros(row.longest_hold_us), micros(row.longest_wait_us));
     facts.push(fact(text::LONGEST, format!("held {held}, waited for {waited}")));
     facts.push(fact(text::TAKEN, format!("{} times, {} had to wait", row.acquisitions, row.contended)));
     facts.push(fact(text::MADE_AT, site(&row.site)));
     facts
+}
+
+/// Those who wait, in their order.
+fn waiting<'a>(waiters: &'a [WaitingTask], names: &'a Names) -> impl Iterator<Item = Fact> + 'a {
+    waiters.iter().enumerate().map(|(at, waiter)| {
+        let label = if at == 0 { text::WAITING } else { "" };
+        let more = format!("  for {}  at {}", format::millis(waiter.waited_ms), site(&waiter.site));
+        of_task(label, waiter.task, names, more)
+    })
 }
 
 fn queue(row: &QueueReport, names: &Names) -> Vec<Fact> {
@@ -233,6 +245,7 @@ fn queue(row: &QueueReport, names: &Names) -> Vec<Fact> {
     if let Some(full) = row.full_ms {
         facts.push(fact(text::FULL_FOR, format::millis(full)));
     }
+    facts.extend(waiting(&row.senders, names));
     facts.push(fact(
         text::SENT_IN,
         format!("{} in all, {} found it full, at most {} inside", row.sends, row.full, row.high_water),
@@ -243,10 +256,9 @@ fn queue(row: &QueueReport, names: &Names) -> Vec<Fact> {
 
 fn semaphore(row: &SemaphoreReport, names: &Names) -> Vec<Fact> {
     let mut facts = vec![fact(text::PERMITS, format!("{} of {} are out", row.taken, row.permits))];
-    for (at, waiter) in row.waiters.iter().enumerate() {
-        let label = if at == 0 { text::WAITING } else { "" };
-        facts.push(of_task(label, *waiter, names, String::new()));
-    }
+    facts.extend(waiting(&row.waiters, names));
+    let (held, waited) = (micros(row.longest_hold_us), micros(row.longest_wait_us));
+    facts.push(fact(text::LONGEST, format!("held {held}, waited for {waited}")));
     facts.push(fact(text::TAKEN, format!("{} times, {} found none", row.acquisitions, row.contended)));
     facts.push(fact(text::MADE_AT, site(&row.site)));
     facts
@@ -272,9 +284,12 @@ fn owner(row: &OwnerReport) -> Vec<Fact> {
 }
 
 fn blocked(row: &BlockedTask) -> Vec<Fact> {
-    vec![Fact {
-        label: text::RUN_BY,
-        parts: vec![Part::Named(Untrusted::new(&*row.task.name))],
-        target: Some(Target::Task(row.task.id)),
-    }]
+    let of = |label, task: &TaskName| {
+        let names = Names::from([(task.id, Untrusted::new(&*task.name))]);
+        of_task(label, task.id, &names, String::new())
+    };
+    let mut facts = vec![of(text::RUN_BY, &row.task), wait(&row.wait, row.task.id)];
+    facts.extend(row.behind.as_ref().map(|behind| of(text::BEHIND, behind)));
+    facts.push(fact(text::MADE_AT, site(&row.task.site)));
+    facts
 }

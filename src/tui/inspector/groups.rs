@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use crate::contract::{
-    BlockedTask, DumpRows, LockReport, OwnerReport, QueueReport, SemaphoreReport, TaskName, TaskReport,
-    TaskState, Untrusted, WaitReport,
+    BlockedTask, DumpRows, LockReport, OwnerReport, QueueReport, SemaphoreReport, TaskReport, TaskState,
+    Untrusted, WaitReport,
 };
 use crate::report::pattern;
-use crate::tui::{format, text};
+use crate::tui::text;
 
 /// What those of one group have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,39 +153,9 @@ pub fn time_heading(rows: &DumpRows) -> &'static str {
     }
 }
 
-/// A dump as lines of text, safe to show.
-pub fn lines(rows: &DumpRows) -> Vec<String> {
-    if let DumpRows::Waits(waits) = rows {
-        return std::iter::once(title(rows))
-            .chain(waits.iter().map(|row| format!("  {}", wait_line(row))))
-            .collect();
-    }
-    let time = time_heading(rows).to_uppercase();
-    let mut lines =
-        vec![title(rows), format!("{:>6}  {:8}  {time:>6}  NAME, NUMBERS, PLACE", "COUNT", "STATE")];
-    for Group { kind, members, longest_ms, numbers } in groups(rows) {
-        let longest = longest_ms.map_or_else(String::new, |millis| format::duration(millis / 1000));
-        let (name, site, waits) = (kind.name.shown(), kind.site.shown(), kind.waits.shown());
-        let (count, state, numbers) = (members.len(), kind.state, in_words(&numbers));
-        let waits = if waits.is_empty() { waits } else { format!("  waits for {waits}") };
-        lines.push(format!("{count:>6}  {state:8}  {longest:>6}  {name}  ({numbers})  {site}{waits}"));
-    }
-    lines
-}
-
 /// Numbers with their words.
 pub fn in_words(numbers: &[(&'static str, u64)]) -> String {
     numbers.iter().map(|(word, number)| format!("{word} {number}")).collect::<Vec<_>>().join(", ")
-}
-
-/// Who a task waits for, as a line.
-pub fn wait_line(row: &BlockedTask) -> String {
-    let BlockedTask { task, waited_ms, wait, behind } = row;
-    let named = |task: &TaskName| format!("{} \"{}\"", task.id.0, Untrusted::new(&*task.name).shown());
-    let behind = behind.as_ref().map(|task| format!(", behind {}", named(task))).unwrap_or_default();
-    let since = format::duration(waited_ms / 1000);
-    let wait = Untrusted::new(wait_words(wait, str::to_owned)).shown();
-    format!("{} waits {since} for {wait}{behind}", named(task))
 }
 
 fn task(row: &TaskReport, naming: Naming) -> Row {
@@ -197,7 +167,7 @@ fn task(row: &TaskReport, naming: Naming) -> Row {
         TaskState::Aborted => (Place::Last, "aborted"),
         TaskState::Panicked(_) => (Place::First, "panicked"),
     };
-    let numbers = vec![("polls", row.polls), ("ms busy", row.busy_us / 1000)];
+    let numbers = vec![("polls", row.polls), ("ms busy", row.busy_us / 1000), ("us ready", row.ready_us)];
     let kind = Kind {
         waits: Untrusted::new(waits(&row.waits, naming)),
         ..kind(place, state, naming(&row.name), &row.site)
@@ -247,6 +217,8 @@ fn queue(row: &QueueReport, naming: Naming) -> Row {
         ("most", row.high_water),
         ("sent", row.sends),
         ("refused", row.full),
+        ("oldest ms", row.oldest_ms.unwrap_or(0)),
+        ("waiting", row.senders.len() as u64),
     ];
     Row { kind: kind(place, state, naming(&row.name), &row.site), since_ms: row.full_ms, numbers }
 }
@@ -263,6 +235,8 @@ fn semaphore(row: &SemaphoreReport, naming: Naming) -> Row {
         ("waiting", row.waiters.len() as u64),
         ("taken", row.acquisitions),
         ("refused", row.contended),
+        ("longest hold us", row.longest_hold_us),
+        ("longest wait us", row.longest_wait_us),
     ];
     Row { kind: kind(place, state, naming(&row.name), &row.site), since_ms: None, numbers }
 }
@@ -328,61 +302,5 @@ fn grouped(rows: impl Iterator<Item = (usize, Row)>) -> Vec<Group> {
 
 /// Whether of this number the greatest stands for a group, and not the sum.
 pub(super) fn is_most(word: &str) -> bool {
-    word == "most" || word.starts_with("longest") || word.starts_with("latest")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contract::{TaskId, TaskKind, WaitKind};
-
-    fn report(name: &str, state: TaskState, age_ms: u64) -> TaskReport {
-        TaskReport {
-            id: TaskId(1),
-            name: name.to_owned().into(),
-            kind: TaskKind::Task,
-            site: "src/a.rs:7".to_owned(),
-            parent: None,
-            torrent: None,
-            peer: None,
-            ready_us: 0,
-            frames: Vec::new(),
-            age_ms,
-            polls: 2,
-            busy_us: 1500,
-            longest_poll_us: 1000,
-            wakes: 2,
-            poll_ms: None,
-            state,
-            waits: Vec::new(),
-            waited_ms: None,
-        }
-    }
-
-    #[test]
-    fn like_tasks_stand_together_and_the_odd_ones_first() {
-        let mut rows: Vec<_> = (0u16..3)
-            .map(|port| report(&format!("peer 1.2.3.4:{port}"), TaskState::Waiting, u64::from(port) * 60_000))
-            .collect();
-        for row in &mut rows {
-            let wait = |kind, on, site: &str| WaitReport { kind, on, site: site.to_owned() };
-            row.waited_ms = Some(7000);
-            row.waits = vec![
-                wait(WaitKind::QueueReceive, Some(format!("to {}", row.name).into()), "src/b.rs:1"),
-                wait(WaitKind::Timer, None, "src/b.rs:2"),
-            ];
-        }
-        rows.push(report("control", TaskState::Waiting, 1000));
-        rows.push(report("old \u{1b}[2J", TaskState::Finished, 1000));
-        rows.push(report("peer 1.2.3.4:9", TaskState::Running, 5000));
-        let expected = [
-            "5 tasks and threads, and 1 that ended lately",
-            " COUNT  STATE      SINCE  NAME, NUMBERS, PLACE",
-            "     1  running       5s  peer *  (polls 2, ms busy 1)  src/a.rs:7",
-            "     3  waiting       7s  peer *  (polls 6, ms busy 3)  src/a.rs:7  waits for queue \"to peer *\" at src/b.rs:1 or timer at src/b.rs:2",
-            "     1  waiting       1s  control  (polls 2, ms busy 1)  src/a.rs:7",
-            "     1  finished      1s  old ␛[*J  (polls 2, ms busy 1)  src/a.rs:7",
-        ];
-        assert_eq!(lines(&DumpRows::Tasks(rows)), expected);
-    }
+    word == "most" || word.starts_with("oldest") || word.starts_with("longest") || word.starts_with("latest")
 }

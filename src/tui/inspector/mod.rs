@@ -4,9 +4,11 @@
 //! thread asks, without a task or a lock of the program, so it works while others are stuck. A freeze asks once for every
 //! page, so that one can go from a lock to its holder in a picture that stands still.
 
+mod block;
 mod diff;
 mod facts;
 mod groups;
+mod lines;
 mod menu;
 mod order;
 mod page;
@@ -23,14 +25,14 @@ use crate::limits::{INSPECTOR_TRAIL_MAX, SCREEN_TICK};
 use crate::units::TorrentId;
 
 pub use diff::{Change, Mark};
-pub use facts::{Fact, Part, Target};
-pub use groups::{Group, Kind, groups, in_words, lines, time_heading, title, wait_line};
+pub use facts::{Fact, Names, Part, Target};
+pub use groups::{Group, Kind, groups, in_words, time_heading, title};
+pub use lines::{lines, names, wait_line};
 pub use order::SortKey;
 pub use page::{Line, Page};
 pub(super) use screen::{draw, page};
 pub use tree::{Branch, Circle};
 
-use facts::Names;
 use page::Anchor;
 
 /// The state of the inspector's screen.
@@ -127,6 +129,11 @@ impl Inspector {
     /// The page as text, its names as `look` shows them; `None` before the first look.
     pub fn text(&self, look: &Look) -> Option<String> {
         shown::text(look, self)
+    }
+
+    /// The row of the cursor as text, with all that is known of it; of a group the one that has lasted longest.
+    pub fn row_text(&self, look: &Look) -> Option<String> {
+        block::text(look, self)
     }
 
     /// Shows another page. Unless the picture is frozen, what it showed before is old and goes.

@@ -312,7 +312,9 @@ fn find(rows: &DumpRows, target: &Target) -> Option<usize> {
             best(rows.iter().map(|row| row.name == *name), |at| task.is_some() && rows[*at].receiver == *task)
         }
         (DumpRows::Semaphores(rows), Target::Semaphore(name, task)) => {
-            let has = |at: &usize| task.is_some_and(|task| rows[*at].waiters.contains(&task));
+            let has = |at: &usize| {
+                task.is_some_and(|task| rows[*at].waiters.iter().any(|waiter| waiter.task == task))
+            };
             best(rows.iter().map(|row| row.name == *name), has)
         }
         _ => None,

@@ -167,7 +167,7 @@ fn columns(inspector: &Inspector, dump: &Dump) -> [Column; 7] {
             (heading::COUNT, (24, 60), (30, 70))
         }
     };
-    let (numbers, state) = if comparing { ((26, 60, 1), 8) } else { ((26, 60, 3), 8) };
+    let (numbers, state) = if comparing { ((26, 60, 1), 8) } else { ((42, 60, 3), 8) };
     let about_rank = if comparing { 3 } else { 1 };
     [
         Column::number(count, 5, 0),

@@ -122,11 +122,11 @@ pub(super) fn causes_first(dump: &Dump) -> Vec<&Stuck> {
     stuck
 }
 
-fn named(look: &Look, name: &Untrusted) -> String {
+pub(super) fn named(look: &Look, name: &Untrusted) -> String {
     look.name(name, || text::HIDDEN_TEXT.to_owned())
 }
 
-fn joined(look: &Look, parts: &[Part]) -> String {
+pub(super) fn joined(look: &Look, parts: &[Part]) -> String {
     let mut joined = String::new();
     for part in parts {
         match part {
@@ -177,7 +177,11 @@ fn about(page: &Page, group: &Group, names: &Names) -> Vec<Part> {
         }
         DumpRows::Semaphores(_) => {
             let number = |at: usize| group.numbers.get(at).map_or(0, |(_, number)| *number);
-            vec![Part::Ours(format!("{} of {} out, {} waiting", number(0), number(1), number(2)))]
+            let waiting = match number(2) {
+                0 => String::new(),
+                waiting => format!(", {waiting} waiting"),
+            };
+            vec![Part::Ours(format!("{} of {} out{waiting}", number(0), number(1)))]
         }
         DumpRows::Owners(rows) => {
             let longest = group.members.iter().filter_map(|at| rows.get(*at));

@@ -9,6 +9,7 @@ mod painter;
 mod reader;
 mod signals;
 mod terminal;
+mod turns;
 mod writer;
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use self::painter::Painter;
 use self::signals::{SignalKind, Signals};
 use self::terminal::Terminal;
+use self::turns::Turns;
 use super::message::{Effect, Message, Purpose, Size};
 use super::model::Model;
 use super::text;
@@ -50,7 +52,12 @@ pub struct Link {
     pub snapshots: inspect::WatchReceiver<Arc<Snapshot>>,
     /// What happens.
     pub events: inspect::Receiver<Event>,
+    /// Tells everybody who listens to events, the screen too.
+    pub tell: Tell,
 }
+
+/// Tells of something that happened in the screen itself.
+pub type Tell = Arc<dyn Fn(EventKind) + Send + Sync>;
 
 /// How the screen looks and what it begins with.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +74,8 @@ pub struct Options {
     pub home: Option<PathBuf>,
     /// Writes texts to files; `None`: nothing can be saved.
     pub save: Option<Save>,
+    /// Writes a dump of everything to a file; `None`: there is nobody who can.
+    pub dump: Option<WriteDump>,
     /// Trouble that can be made on purpose; the demo has some.
     pub chaos: Option<Chaos>,
 }
@@ -81,6 +90,17 @@ pub type SaveText = dyn Fn(&str, &str) -> std::io::Result<PathBuf> + Send + Sync
 impl std::fmt::Debug for Save {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Save")
+    }
+}
+
+/// Writes a dump of everything to a new file and says which. It is called where it may block, and works while every
+/// worker of the engine is held.
+#[derive(Clone)]
+pub struct WriteDump(pub Arc<dyn Fn() -> std::io::Result<PathBuf> + Send + Sync>);
+
+impl std::fmt::Debug for WriteDump {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("WriteDump")
     }
 }
 
@@ -146,20 +166,26 @@ pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
         painter: Painter::default(),
         answers_in,
         save: options.save,
+        dump: options.dump,
         saved_in,
         chaos: options.chaos,
         asks: 0,
         waiting: VecDeque::new(),
         started: Instant::now(),
+        ticked: Instant::now(),
         dirty: true,
         drawn: None,
+        suspends: false,
     };
-    for request in options.adds {
-        screen.ask(Purpose::Open, Command::Add(Box::new(request))).await;
-    }
-    let exit = screen.live(input, signals, answers, saved).await;
-    screen.terminal.leave().await;
-    Ok(exit)
+    let life = async move {
+        for request in options.adds {
+            screen.ask(Purpose::Open, Command::Add(Box::new(request))).await;
+        }
+        let exit = screen.live(input, signals, answers, saved).await;
+        screen.terminal.leave().await;
+        exit
+    };
+    Ok(inspect::in_place("screen", life).await)
 }
 
 /// The answer to a command, and what it was sent for.
@@ -173,6 +199,7 @@ struct Screen {
     painter: Painter,
     answers_in: inspect::Sender<Answered>,
     save: Option<Save>,
+    dump: Option<WriteDump>,
     saved_in: inspect::Sender<Result<PathBuf, String>>,
     chaos: Option<Chaos>,
     /// Commands whose answer is still to come.
@@ -180,62 +207,80 @@ struct Screen {
     /// Commands that wait until there are fewer of those.
     waiting: VecDeque<(Purpose, Command)>,
     started: Instant,
+    /// When the last tick was.
+    ticked: Instant,
     /// Whether the picture is older than the model.
     dirty: bool,
     /// When the last frame was drawn.
     drawn: Option<Instant>,
+    /// Whether the terminal is to be given back: after the turn, for that takes as long as the user likes.
+    suspends: bool,
 }
 
 impl Screen {
     async fn live(
         &mut self,
-        mut input: inspect::Receiver<std::io::Result<Input>>,
+        mut input: inspect::Receiver<reader::Read>,
         mut signals: Signals,
         mut answers: inspect::Receiver<Answered>,
         mut saved: inspect::Receiver<Result<PathBuf, String>>,
     ) -> Exit {
+        let turns = Turns::of(&input, Arc::clone(&self.link.tell));
         let mut panics = inspect::subscribe_panics();
         let mut ticks = interval(limits::SCREEN_TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let first = self.link.snapshots.latest();
         self.resize();
-        let mut exit = self.take(Message::Snapshot(first)).await;
+        let mut exit = turns.make("snapshot", self.take(Message::Snapshot(first))).await;
         while exit.is_none() {
             let next_frame = self.next_frame();
             exit = tokio::select! {
                 event = input.recv() => match event {
-                    Some(Ok(event)) => self.input(event).await,
+                    Some(Ok(Some(event))) => turns.make("key", self.input(event)).await,
+                    Some(Ok(None)) => turns.make("tick", self.beat()).await,
                     Some(Err(_)) | None => Some(Exit::TerminalGone),
                 },
-                signal = signals.next() => self.signal(signal).await,
-                Some((purpose, result)) = answers.recv() => {
-                    self.asks -= 1;
-                    self.ask_waiting().await;
-                    self.take(Message::Answered { purpose, result }).await
-                }
+                signal = signals.next() => turns.make("signal", async { self.signal(signal) }).await,
+                Some(answered) = answers.recv() => turns.make("answer", self.answered(answered)).await,
                 changed = self.link.snapshots.changed() => match changed {
                     Ok(()) => {
                         let snapshot = self.link.snapshots.latest();
-                        self.take(Message::Snapshot(snapshot)).await
+                        turns.make("snapshot", self.take(Message::Snapshot(snapshot))).await
                     }
                     Err(_) => Some(Exit::EngineGone),
                 },
-                Some(event) = self.link.events.recv() => self.take(Message::Event(event)).await,
-                Some(saved) = saved.recv() => self.take(Message::Saved(saved)).await,
+                Some(event) = self.link.events.recv() => {
+                    turns.make("event", self.take(Message::Event(event))).await
+                }
+                Some(saved) = saved.recv() => turns.make("saved", self.take(Message::Saved(saved))).await,
                 // Of the others the engine tells.
                 Some(panic) = panics.recv() => match panic.torrent {
-                    None => self.take(Message::Event(told_of(&panic))).await,
+                    None => turns.make("panic", self.take(Message::Event(told_of(&panic)))).await,
                     Some(_) => None,
                 },
-                _ = inspect::ticking(ticks.tick()) => self.tick().await,
+                due = inspect::ticking(ticks.tick()) => {
+                    turns.was_due(due);
+                    turns.make("tick", self.tick()).await
+                }
                 written = self.terminal.written() => written.err().map(|_| Exit::TerminalGone),
                 () = inspect::sleep_until(next_frame.unwrap_or_else(Instant::now)), if next_frame.is_some() => {
-                    self.draw();
+                    turns.make("draw", async { self.draw() }).await;
                     None
                 }
             };
+            if std::mem::take(&mut self.suspends) {
+                exit = exit.or(self.suspend().await);
+                // How long the user was away is no lateness of the screen.
+                ticks.reset();
+            }
         }
         exit.unwrap_or(Exit::Quit)
+    }
+
+    async fn answered(&mut self, (purpose, result): Answered) -> Option<Exit> {
+        self.asks -= 1;
+        self.ask_waiting().await;
+        self.take(Message::Answered { purpose, result }).await
     }
 
     /// When to draw: as soon as the pace allows, if there is anything to draw and the terminal has taken the last frame.
@@ -265,15 +310,29 @@ impl Screen {
         }
     }
 
-    async fn signal(&mut self, signal: SignalKind) -> Option<Exit> {
+    fn signal(&mut self, signal: SignalKind) -> Option<Exit> {
         match signal {
             SignalKind::End(name) => Some(Exit::Signal(name)),
-            SignalKind::Stop => self.suspend().await,
+            SignalKind::Stop => {
+                self.suspends = true;
+                None
+            }
             SignalKind::Continue => self.repaint(),
         }
     }
 
+    /// Time passes, whether or not anybody drives the timers: what they should have done by now is done.
+    async fn beat(&mut self) -> Option<Exit> {
+        let is_overdue = self.ticked.elapsed() >= limits::SCREEN_TICK + limits::TERMINAL_POLL;
+        let exit = if is_overdue { self.tick().await } else { None };
+        if self.next_frame().is_some_and(|due| due <= Instant::now()) {
+            self.draw();
+        }
+        exit
+    }
+
     async fn tick(&mut self) -> Option<Exit> {
+        self.ticked = Instant::now();
         if Terminal::is_gone() {
             return Some(Exit::TerminalGone);
         }
@@ -308,7 +367,14 @@ impl Screen {
                     None
                 }
                 Effect::Repaint => self.repaint(),
-                Effect::Suspend => self.suspend().await,
+                Effect::Suspend => {
+                    self.suspends = true;
+                    None
+                }
+                Effect::Dump => {
+                    self.write_dump();
+                    None
+                }
                 Effect::Quit => Some(Exit::Quit),
             };
             if exit.is_some() {
@@ -320,21 +386,34 @@ impl Screen {
 
     /// Has a text written where that may take its time.
     fn save(&mut self, name: String, text: String) {
-        let Some(save) = self.save.clone() else {
-            return self.model.toasts.push(Severity::Error, text::CANNOT_SAVE);
-        };
+        match self.save.clone() {
+            Some(save) => self.write("screen: write a text", move || (save.0)(&name, &text)),
+            None => self.model.toasts.push(Severity::Error, text::CANNOT_SAVE),
+        }
+    }
+
+    /// Has everything that the inspector sees written.
+    fn write_dump(&mut self) {
+        match self.dump.clone() {
+            Some(dump) => self.write("screen: write a dump", move || (dump.0)()),
+            None => self.model.toasts.push(Severity::Error, text::CANNOT_SAVE),
+        }
+    }
+
+    /// Writes on a thread of its own: every worker of the runtime may be held, which is what the file is to tell of.
+    fn write(
+        &mut self,
+        name: &'static str,
+        write: impl FnOnce() -> std::io::Result<PathBuf> + Send + 'static,
+    ) {
         let saved_in = self.saved_in.clone();
-        inspect::spawn("screen: save", async move {
-            let written =
-                inspect::spawn_blocking("screen: write a text", move || (save.0)(&name, &text)).await;
-            let saved = match written {
-                Ok(written) => written.map_err(|source| source.to_string()),
-                Err(ended) => Err(ended.to_string()),
-            };
+        let started = inspect::spawn_thread(name, move || {
             // The screen may have ended meanwhile; the file is there all the same.
-            let _ = saved_in.send(saved).await;
-        })
-        .detach();
+            let _ = saved_in.send_blocking(write().map_err(|source| source.to_string()));
+        });
+        if let Err(source) = started {
+            self.model.toasts.push(Severity::Error, text::not_saved(&source.to_string()));
+        }
     }
 
     /// Has trouble made.
@@ -365,15 +444,16 @@ impl Screen {
             let mut asking = (self.link.ask)(command);
             let given = poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await;
             let answers = self.answers_in.clone();
-            inspect::spawn("screen: command", async move {
-                let result = match given {
-                    Poll::Ready(result) => result,
-                    Poll::Pending => asking.await,
-                };
-                // The screen may have ended meanwhile; then nobody wants the answer.
-                let _ = answers.send((purpose, result)).await;
-            })
-            .detach();
+            match given {
+                // At once, and by no task: a look of the inspector is wanted most when no worker is free to run one.
+                // There is room, for it holds as many as there are asks.
+                Poll::Ready(result) => drop(answers.try_send((purpose, result))),
+                Poll::Pending => inspect::spawn("screen: command", async move {
+                    // The screen may have ended meanwhile; then nobody wants the answer.
+                    let _ = answers.send((purpose, asking.await)).await;
+                })
+                .detach(),
+            }
         }
     }
 

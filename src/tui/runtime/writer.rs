@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use crate::inspect;
+use crate::inspect::{self, WaitKind};
 
 /// The thread and its slot.
 pub(super) struct Writer {
@@ -21,7 +21,8 @@ impl Writer {
         let (done, written) = inspect::channel("screen: frame written", 1);
         inspect::spawn_thread("screen: writer", move || {
             while let Some(frame) = slot.recv_blocking() {
-                let result = out.write_all(&frame).and_then(|()| out.flush());
+                let write = || out.write_all(&frame).and_then(|()| out.flush());
+                let result = inspect::blocking(WaitKind::Terminal, write);
                 if done.send_blocking(result).is_err() {
                     return;
                 }

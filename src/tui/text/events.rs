@@ -84,7 +84,7 @@ pub fn event(kind: &EventKind, show: impl Fn(Outside<'_>) -> String) -> String {
         }
         EventKind::Dropped { count } => format!("{count} events are missing here; the screen was too slow"),
         EventKind::SlowTurn { millis, input } => {
-            format!("the engine took {millis} ms for one turn ({})", open(&Untrusted::new(input.as_str())))
+            format!("one turn took {millis} ms ({})", open(&Untrusted::new(input.as_str())))
         }
         EventKind::Stuck(stuck) => self::stuck(stuck, show),
         EventKind::Unstuck(stuck) => {
@@ -114,9 +114,7 @@ pub fn stuck(stuck: &Stuck, show: impl Fn(Outside<'_>) -> String) -> String {
             let holder = holder.as_ref().map_or("a thread of nobody's".to_owned(), |task| {
                 format!("{}, made at {}{}", named(task, &show), task.site, of_torrent(task))
             });
-            let waiters: Vec<_> = waiters.iter().map(|task| named(task, &show)).collect();
-            let waiters =
-                if waiters.is_empty() { String::new() } else { format!("; waiting: {}", waiters.join(", ")) };
+            let waiters = waiting_tasks(waiters, &show);
             let taken_at = taken_at.as_ref().map(|site| format!(", taken at {site}")).unwrap_or_default();
             format!(
                 "{subject} has been held for {since}, by {holder}{taken_at}{waiters}; lock made at {site}"
@@ -157,6 +155,23 @@ fn subject(what: &StuckThing, show: &impl Fn(Outside<'_>) -> String) -> String {
         }
     }
 }
+
+/// Those who wait for a lock: the first by their names, the others counted.
+fn waiting_tasks(waiters: &[TaskName], show: &impl Fn(Outside<'_>) -> String) -> String {
+    if waiters.is_empty() {
+        return String::new();
+    }
+    let shown = waiters.len().min(WAITERS_NAMED_MAX);
+    let names: Vec<_> = waiters[..shown].iter().map(|task| named(task, show)).collect();
+    let more = match waiters.len() - shown {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("; waiting: {}{more}", names.join(", "))
+}
+
+/// Names of those who wait that a sentence has room for.
+const WAITERS_NAMED_MAX: usize = 4;
 
 /// A task and what it waits for.
 fn waiting(step: &BlockedTask, show: &impl Fn(Outside<'_>) -> String) -> String {

@@ -52,23 +52,19 @@ pub const INSPECTOR: Hints = &[
     (C::Inspector, A::Help, "help"),
     (C::Inspector, A::Open, "each"),
     (C::Inspector, A::Follow, ""),
-    (C::Inspector, A::GoBack, "follow"),
+    (C::Inspector, A::GoBack, "go"),
     (C::Inspector, A::Filter, "filter"),
     (C::Inspector, A::SortMenu, "sort"),
     (C::Inspector, A::Freeze, "freeze"),
     (C::Inspector, A::KeepLook, ""),
     (C::Inspector, A::Compare, "diff"),
     (C::Inspector, A::CopyText, ""),
-    (C::Inspector, A::SaveText, "save"),
+    (C::Inspector, A::CopyRow, ""),
+    (C::Inspector, A::SaveText, ""),
+    (C::Inspector, A::WriteDump, "save"),
 ];
-/// In the peers pane.
+/// In the peers pane. The keys of the panes stand beside their names.
 pub const PEERS: Hints = &[
-    (C::Screen, A::Files, ""),
-    (C::Screen, A::Peers, ""),
-    (C::Screen, A::Trackers, ""),
-    (C::Screen, A::Webseeds, ""),
-    (C::Screen, A::Pieces, ""),
-    (C::Screen, A::Log, "panes"),
     (C::Peers, A::InspectPeer, "its tasks"),
     (C::Screen, A::NextPane, "list"),
     (C::Screen, A::Open, "zoom"),

@@ -42,6 +42,8 @@ pub const POLLS: &str = "polls";
 pub const POLL_NOW: &str = "in a poll for";
 /// Before who holds a lock.
 pub const HELD_BY: &str = "held by";
+/// Before whom it takes to go on.
+pub const BEHIND: &str = "behind";
 /// Before those who wait.
 pub const WAITING: &str = "waiting";
 /// Before the longest times.
@@ -102,6 +104,14 @@ pub const NOTHING_HERE: &str = "There is none.";
 pub const INSPECTOR_SORT: &str = "Sort by";
 /// What is saved where there is nothing.
 pub const NOTHING_TO_SAVE: &str = "There is nothing to save yet.";
+/// What is copied where there is nothing.
+pub const NOTHING_TO_COPY: &str = "There is nothing to copy here.";
+/// The page is in the clipboard.
+pub const PAGE_COPIED: &str = "Sent to the clipboard: this page";
+/// The row is in the clipboard.
+pub const ROW_COPIED: &str = "Sent to the clipboard: this row in full";
+/// A dump is on its way to a file.
+pub const DUMPING: &str = "Writing a dump of all pages...";
 /// Saving is not possible.
 pub const CANNOT_SAVE: &str = "Files cannot be saved from here.";
 
@@ -114,6 +124,17 @@ pub const fn inspector_page(kind: DumpKind) -> &'static str {
         DumpKind::Semaphores => "semaphores",
         DumpKind::Owners => "owners",
         DumpKind::Waits => "waits",
+    }
+}
+
+/// One row of a page.
+pub const fn inspector_row(kind: DumpKind) -> &'static str {
+    match kind {
+        DumpKind::Tasks | DumpKind::Waits => "task",
+        DumpKind::Locks => "lock",
+        DumpKind::Queues => "queue",
+        DumpKind::Semaphores => "semaphore",
+        DumpKind::Owners => "owner",
     }
 }
 

@@ -135,7 +135,9 @@ fn in_one_part(action: Action) -> &'static str {
         Action::KeepLook => "keep this look to compare with",
         Action::Compare => "what differs from the kept look",
         Action::CopyText => "copy the page as text",
+        Action::CopyRow => "copy this row in full",
         Action::SaveText => "save the page as a text file",
+        Action::WriteDump => "dump all pages to a file, as SIGUSR1",
         Action::Chaos => "make trouble on purpose: menu",
         _ => "",
     }

@@ -9,7 +9,7 @@ use crate::tui::keymap::{Action, Key};
 use crate::tui::message::{Effect, Purpose};
 use crate::tui::model::{Focus, Model, PaneSize, Tab};
 use crate::tui::text;
-use crate::tui::widgets::{LineInput, Scroll};
+use crate::tui::widgets::{LineInput, Look, Scroll};
 use crate::units::TorrentId;
 
 pub(super) fn open(model: &mut Model) {
@@ -72,8 +72,13 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             }
         }
         Action::HideNames => super::hide_names(model),
-        Action::CopyText => effects.extend(inspector.text(&model.look).map(Effect::Copy)),
+        Action::CopyText => copy(model, Inspector::text, text::PAGE_COPIED, effects),
+        Action::CopyRow => copy(model, Inspector::row_text, text::ROW_COPIED, effects),
         Action::SaveText => save(model, effects),
+        Action::WriteDump => {
+            effects.push(Effect::Dump);
+            say(model, text::DUMPING);
+        }
         _ => {
             if let Some(motion) = motion(action) {
                 inspector.walk(motion, page(inspector, size));
@@ -170,6 +175,18 @@ pub(super) fn settle_peer(model: &mut Model) {
         model.pane.rows.set(at);
     }
     model.pane.awaited_peer = None;
+}
+
+/// Copies what `text` makes of the inspector.
+fn copy(
+    model: &mut Model,
+    text: impl Fn(&Inspector, &Look) -> Option<String>,
+    done: &str,
+    effects: &mut Vec<Effect>,
+) {
+    let copied = model.inspector.as_ref().and_then(|inspector| text(inspector, &model.look));
+    say(model, if copied.is_some() { done } else { text::NOTHING_TO_COPY });
+    effects.extend(copied.map(Effect::Copy));
 }
 
 fn save(model: &mut Model, effects: &mut Vec<Effect>) {

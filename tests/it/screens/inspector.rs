@@ -1,10 +1,11 @@
 //! The inspector's screen.
 
 use unchoke::contract::{
-    Answer, BlockedTask, Command, Dump, DumpKind, DumpRows, FrameReport, LockReport, LockWaiter, OwnerReport,
+    Answer, BlockedTask, Command, Dump, DumpKind, DumpRows, EventKind, FrameReport, LockReport, OwnerReport,
     QueueKind, QueueReport, SemaphoreReport, Stuck, StuckThing, TaskId, TaskKind, TaskName, TaskReport,
-    TaskState, WaitKind, WaitReport,
+    TaskState, WaitKind, WaitReport, WaitingTask,
 };
+use unchoke::tui::text::{self, Outside};
 use unchoke::tui::{ColourDepth, Effect, Glyphs};
 
 use super::Screen;
@@ -101,8 +102,8 @@ fn locks() -> DumpRows {
         held_ms: Some(2_300),
         holder_site: Some("src/session/handle.rs:77".to_owned()),
         waiters: vec![
-            LockWaiter { task: TaskId(7), site: "src/session/handle.rs:91".to_owned(), waited_ms: 2_200 },
-            LockWaiter { task: TaskId(12), site: "src/session/handle.rs:91".to_owned(), waited_ms: 100 },
+            WaitingTask { task: TaskId(7), site: "src/session/handle.rs:91".to_owned(), waited_ms: 2_200 },
+            WaitingTask { task: TaskId(12), site: "src/session/handle.rs:91".to_owned(), waited_ms: 100 },
         ],
         acquisitions: 400,
         contended: 3,
@@ -134,6 +135,7 @@ fn queues() -> DumpRows {
         full_ms: Some(5_100),
         oldest_ms: Some(5_200),
         receiver: Some(TaskId(20)),
+        senders: vec![WaitingTask { task: TaskId(1), site: READ.to_owned(), waited_ms: 5_000 }],
     }])
 }
 
@@ -145,7 +147,13 @@ fn semaphores() -> DumpRows {
         taken: 8,
         acquisitions: 90,
         contended: 4,
-        waiters: vec![TaskId(7)],
+        waiters: vec![WaitingTask {
+            task: TaskId(7),
+            site: "src/session/net/listen.rs:44".to_owned(),
+            waited_ms: 1_200,
+        }],
+        longest_hold_us: 9_000_000,
+        longest_wait_us: 1_400_000,
     }])
 }
 
@@ -289,6 +297,89 @@ fn a_page_is_saved_and_trouble_is_made_only_where_there_is_some() {
     assert!(screen.picture().contains("a mute peer"), "{}", screen.picture());
     screen.press("j<Enter>");
     assert!(matches!(screen.effects().as_slice(), [Effect::Chaos(1)]));
+}
+
+/// What the next copy gives.
+fn copied(screen: &mut Screen, keys: &str) -> String {
+    screen.press(keys);
+    match screen.effects().as_slice() {
+        [Effect::Copy(text)] => text.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_row_is_copied_in_full_from_the_look_that_stands_still() {
+    let mut screen = open(80, 24, Dump { stuck: Vec::new(), rows: tasks() });
+    screen.press("z/owner<Enter>");
+    let block = copied(&mut screen, "Y");
+    let expected = "task 20 \"owner of debian-12.iso\" [waiting, 34.0s]:
+  waits for queue \"inputs of debian-12.iso\"
+    src/session/driver/mod.rs:201
+  waits for timer
+    src/session/driver/mod.rs:202
+  started
+    src/session/net/peer.rs:80
+  age 90.0s, polls 800, wakes 820, busy 30000 us, ready 90 us, longest poll 700 us
+";
+    assert_eq!(block, expected);
+    assert!(screen.picture().contains("Sent to the clipboard: this row in full"), "{}", screen.picture());
+    // The looks of the other pages are those of the moment when the picture was frozen.
+    for rows in [locks(), queues(), semaphores(), owners(), waits()] {
+        screen.answer(Ok(Answer::Dump(Box::new(Dump { stuck: Vec::new(), rows }))));
+    }
+    let lock = copied(&mut screen, "2Y");
+    assert!(lock.starts_with("lock \"list of torrents\" [held, 2.3s]:\n"), "{lock}");
+    assert!(lock.contains("  held by       task 20 \"owner of debian-12.iso\"  for 2.3s  at "), "{lock}");
+    assert!(
+        lock.contains("  waiting       task 7 \"peer 10.0.0.7:51413 of debian-12.iso: read\"  for 2.2s  at "),
+        "{lock}"
+    );
+    let waits = copied(&mut screen, "6jY");
+    assert!(waits.contains("  behind        task "), "{waits}");
+    screen.press("x");
+    for page in ["1", "2", "6"] {
+        let hidden = copied(&mut screen, &format!("{page}Y"));
+        assert!(!hidden.contains("debian") && !hidden.contains("list of torrents"), "{hidden}");
+    }
+}
+
+#[test]
+fn tasks_are_sorted_by_the_time_they_were_ready() {
+    let mut screen = open(80, 24, Dump { stuck: Vec::new(), rows: tasks() });
+    screen.press("sjjjjjj<Enter>");
+    let picture = screen.picture();
+    assert!(picture.contains("by us ready"), "{picture}");
+    // Twelve peers that were ready for 90 us each, the others alone.
+    assert!(picture.lines().nth(3).unwrap().contains("peer *"), "{picture}");
+    screen.press("S");
+    assert!(screen.picture().lines().nth(7).unwrap().contains("peer *"), "{}", screen.picture());
+}
+
+#[test]
+fn a_key_has_everything_dumped_and_says_where_it_is() {
+    let mut screen = open(80, 24, Dump { stuck: Vec::new(), rows: tasks() });
+    screen.press("D");
+    assert!(matches!(screen.effects().as_slice(), [Effect::Dump]));
+    assert!(screen.picture().contains("Writing a dump"), "{}", screen.picture());
+    screen.send(unchoke::tui::Message::Saved(Ok("/state/dump-7.txt".into())));
+    assert!(screen.picture().contains("Saved as /state/dump-7.txt"), "{}", screen.picture());
+}
+
+#[test]
+fn of_those_who_wait_for_a_held_lock_the_first_are_named_and_the_others_counted() {
+    let mut held = stuck().remove(0);
+    if let StuckThing::Hold { waiters, .. } = &mut held.what {
+        *waiters = (1..=6).map(|id| name(id, &format!("waiter {id}"))).collect();
+    }
+    let said = text::event(&EventKind::Stuck(held), |outside| match outside {
+        Outside::Named(name) => name.shown(),
+        _ => String::new(),
+    });
+    assert!(
+        said.contains("waiting: task 1 \"waiter 1\", ") && said.contains("\"waiter 4\" and 2 more;"),
+        "{said}"
+    );
 }
 
 #[test]

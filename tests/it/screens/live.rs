@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use unchoke::contract::{Answer, Command};
+use unchoke::contract::{Answer, Command, Event, EventKind, Severity, Untrusted};
 use unchoke::inspect;
-use unchoke::tui::{Exit, Link, Options};
+use unchoke::tui::{Exit, Link, Options, WriteDump};
+use unchoke::units::Time;
 
 use super::canned::{library, snapshot, with_detail};
 
@@ -20,22 +21,52 @@ const ASKED: &str = "UNCHOKE_TEST_SCREEN";
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A turn of this length is the longest one, also of a debug build on a busy machine.
+const SLOW: Duration = Duration::from_millis(600);
+
 #[test]
 fn child() {
     let Ok(asked) = std::env::var(ASKED) else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (set, snapshots) = inspect::watch("test: snapshots", Arc::new(snapshot(library())));
-    let (_events, events) = inspect::channel("test: events", 8);
-    let panics = asked == "panic";
+    let (telling, events) = inspect::channel("test: events", 8);
+    let tell = Arc::new(move |kind: EventKind| {
+        let EventKind::SlowTurn { input, .. } = kind else { return };
+        // As an error it is shown, whatever else is.
+        let kind = EventKind::Notice {
+            severity: Severity::Error,
+            message: Untrusted::new(format!("slow: {input}")),
+        };
+        telling.try_send(Event { at: Time::ZERO, torrent: None, kind }).unwrap();
+    });
+    let (panics, slow) = (asked == "panic", asked == "slow");
     let ask = Arc::new(move |command: Command| -> unchoke::tui::Asking {
         assert!(!panics || !matches!(command, Command::Announce(_)), "the test asked for it");
+        if slow && matches!(command, Command::Announce(_)) {
+            std::thread::sleep(SLOW);
+        }
+        if let Command::Dump(kind) = command {
+            let dump = Ok(Answer::Dump(Box::new(inspect::dump(kind))));
+            return Box::pin(async { dump });
+        }
         if let Command::Watch(Some(_)) = command {
             set.set(Arc::new(with_detail(library(), 0)));
         }
         Box::pin(async { Ok(Answer::Done) })
     });
-    let exit =
-        runtime.block_on(unchoke::tui::run(Link { ask, snapshots, events }, Options::default())).unwrap();
+    let mut watchdog = None;
+    if asked == "held" {
+        watchdog = Some(inspect::watch_over(inspect::Bounds::default(), drop).unwrap());
+        let _runs_here = runtime.enter();
+        for _ in 0..2 {
+            inspect::spawn("test: holds a worker", async { std::thread::park() }).detach();
+        }
+    }
+    let dump = WriteDump(Arc::new(|| Ok("/state/dump-7.txt".into())));
+    let options = Options { dump: Some(dump), ..Options::default() };
+    let link = Link { ask, snapshots, events, tell };
+    let exit = runtime.block_on(unchoke::tui::run(link, options)).unwrap();
+    drop(watchdog);
     let word = match exit {
         Exit::Quit => "quit",
         Exit::Signal(name) => name,
@@ -153,6 +184,26 @@ fn keys_reach_the_screen_and_quitting_leaves_it() {
     program.wait_text("debian-12").wait("the alternate screen", vt100::Screen::alternate_screen);
     program.press("1").wait_text("README");
     program.press("Q").wait_text("y quits").press("y").wait_end("quit");
+}
+
+#[test]
+fn the_screen_is_an_owner_and_a_slow_turn_of_it_is_told() {
+    let mut program = Program::start("slow");
+    program.wait_text("debian-12").press("t").wait_text("slow: screen: key");
+    program.press("I5").wait_text("ms key");
+    let shown = program.screen.screen().contents();
+    let row = shown.lines().find(|line| line.contains("ms key")).unwrap();
+    assert!(row.contains("screen") && row.contains("turning"), "it makes this look in a turn: {shown}");
+}
+
+#[test]
+fn with_every_worker_held_the_inspector_goes_on_and_a_dump_is_written() {
+    let mut program = Program::start("held");
+    program.wait_text("debian-12").press("I");
+    // What takes a second to be seen comes with a later look, which no timer of the runtime brings.
+    program.wait_text("has held its thread for");
+    program.press("D").wait_text("Saved as /state/dump-7.txt");
+    program.press("q").wait("the list", |screen| !screen.contents().contains("Inspector"));
 }
 
 #[test]
