@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::contract::{
-    BlockedTask, DumpRows, LockReport, OwnerReport, QueueReport, SemaphoreReport, TaskName, TaskReport,
-    TaskState, Untrusted, WaitReport,
+    BlockedTask, DumpRows, LockReport, OwnerReport, QueueKind, QueueReport, SemaphoreReport, TaskName,
+    TaskReport, TaskState, Untrusted, WaitReport,
 };
 use crate::report::pattern;
 use crate::tui::{format, text};
@@ -237,6 +237,7 @@ fn lock(row: &LockReport, naming: Naming) -> Row {
 
 fn queue(row: &QueueReport, naming: Naming) -> Row {
     let (place, state) = match row.depth {
+        _ if row.kind == QueueKind::Nobody => (Place::Middle, "no reader"),
         0 => (Place::Last, "empty"),
         depth if depth >= row.capacity => (Place::First, "full"),
         _ => (Place::Middle, "filled"),
