@@ -12,6 +12,7 @@ mod cli_signals;
 mod demo;
 mod dumps;
 mod hostile_peers;
+mod injected;
 mod magnets;
 mod metainfo_corpora;
 mod parts;
