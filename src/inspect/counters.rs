@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use parking_lot::Mutex;
 
 use super::mark::{Seen, millis_since, now_mark, now_nanos};
+use super::noting::is_noting;
 use super::registry::{LOCKS, Label, QUEUES, SEMAPHORES};
 use super::waits::current_task;
 use crate::contract::{LockReport, LockWaiter, QueueKind, QueueReport, SemaphoreReport, TaskId};
@@ -94,6 +95,9 @@ impl LockEntry {
 
     /// It is taken here; gives when, where this holding is timed.
     pub(super) fn taken(&self, thread: u64, site: &'static Location<'static>) -> Option<u64> {
+        if !is_noting() {
+            return None;
+        }
         let before = self.acquisitions.fetch_add(1, Relaxed);
         *self.taken_at.lock() = Some(site);
         self.thread.store(thread, Relaxed);
@@ -103,6 +107,9 @@ impl LockEntry {
 
     /// It is about to be given back.
     pub(super) fn given_back(&self, taken: Option<u64>) {
+        if !is_noting() {
+            return;
+        }
         self.task.store(0, Relaxed);
         self.thread.store(0, Relaxed);
         if let Some(taken) = taken {
@@ -217,12 +224,18 @@ impl QueueEntry {
 
     /// Counts an item that is about to go in: before it does, so that depth is never below zero.
     pub(super) fn sent(&self) {
+        if !is_noting() {
+            return;
+        }
         let sends = self.sends.fetch_add(1, Relaxed) + 1;
         self.high_water.fetch_max(sends.saturating_sub(self.receives.load(Relaxed)), Relaxed);
     }
 
     /// Counts items that came out.
     pub(super) fn received(&self, items: usize) {
+        if !is_noting() {
+            return;
+        }
         self.receives.fetch_add(items as u64, Relaxed);
         if items > 0 && self.refused.load(Relaxed) {
             self.refused.store(false, Relaxed);
@@ -231,12 +244,18 @@ impl QueueEntry {
 
     /// Counts a sender that found no room.
     pub(super) fn found_full(&self) {
+        if !is_noting() {
+            return;
+        }
         self.full.fetch_add(1, Relaxed);
         self.refused.store(true, Relaxed);
     }
 
     /// The task on this thread is the one that takes out.
     pub(super) fn is_received_here(&self) {
+        if !is_noting() {
+            return;
+        }
         self.receiver.store(current_task().map_or(0, |task| task.0), Relaxed);
     }
 

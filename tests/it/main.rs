@@ -11,6 +11,7 @@ mod cli_errors;
 mod cli_signals;
 mod demo;
 mod dumps;
+mod healthy;
 mod hostile_peers;
 mod injected;
 mod magnets;
