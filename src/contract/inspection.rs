@@ -244,6 +244,8 @@ pub enum QueueKind {
     Channel,
     /// A pool of threads.
     WorkQueue,
+    /// Nobody any more: the end that took from it is gone, and what was in it with it.
+    Nobody,
 }
 
 /// One queue.

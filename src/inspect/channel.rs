@@ -197,7 +197,7 @@ impl<T> Receiver<T> {
 
     /// Takes no more from senders; what is in the queue can still be taken.
     pub fn close(&mut self) {
-        self.entry.abandon();
+        self.entry.close();
         self.inner.close();
     }
 
@@ -214,7 +214,7 @@ impl<T> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.entry.abandon();
+        self.entry.lose_reader();
     }
 }
 

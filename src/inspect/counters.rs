@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use parking_lot::Mutex;
 
 use super::mark::{Seen, millis_since, now_mark, now_nanos};
+use super::noting::is_noting;
 use super::registry::{LOCKS, Label, QUEUES, SEMAPHORES};
 use super::waits::current_task;
 use crate::contract::{LockReport, QueueKind, QueueReport, SemaphoreReport, TaskId, WaitingTask};
@@ -94,6 +95,9 @@ impl LockEntry {
 
     /// It is taken here; gives when, where this holding is timed.
     pub(super) fn taken(&self, thread: u64, site: &'static Location<'static>) -> Option<u64> {
+        if !is_noting() {
+            return None;
+        }
         let before = self.acquisitions.fetch_add(1, Relaxed);
         *self.taken_at.lock() = Some(site);
         self.thread.store(thread, Relaxed);
@@ -103,6 +107,9 @@ impl LockEntry {
 
     /// It is about to be given back.
     pub(super) fn given_back(&self, taken: Option<u64>) {
+        if !is_noting() {
+            return;
+        }
         self.task.store(0, Relaxed);
         self.thread.store(0, Relaxed);
         if let Some(taken) = taken {
@@ -178,8 +185,10 @@ pub(super) struct QueueEntry {
     high_water: AtomicU64,
     /// A sender has found no room since something was last taken out.
     refused: AtomicBool,
-    /// Nobody will take anything out any more.
-    abandoned: AtomicBool,
+    /// Nothing more is let in; what is in it may still be taken out.
+    closed: AtomicBool,
+    /// The end that takes out is gone, and what was in it with it.
+    unread: AtomicBool,
     /// The task that takes out, as it was last seen; 0: none of ours.
     receiver: AtomicU64,
     pub(super) seen: Seen,
@@ -205,7 +214,8 @@ impl QueueEntry {
             full: AtomicU64::new(0),
             high_water: AtomicU64::new(0),
             refused: AtomicBool::new(false),
-            abandoned: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             receiver: AtomicU64::new(0),
             seen: Seen::default(),
             looks: Mutex::new(VecDeque::new()),
@@ -214,12 +224,18 @@ impl QueueEntry {
 
     /// Counts an item that is about to go in: before it does, so that depth is never below zero.
     pub(super) fn sent(&self) {
+        if !is_noting() {
+            return;
+        }
         let sends = self.sends.fetch_add(1, Relaxed) + 1;
         self.high_water.fetch_max(sends.saturating_sub(self.receives.load(Relaxed)), Relaxed);
     }
 
     /// Counts items that came out.
     pub(super) fn received(&self, items: usize) {
+        if !is_noting() {
+            return;
+        }
         self.receives.fetch_add(items as u64, Relaxed);
         if items > 0 && self.refused.load(Relaxed) {
             self.refused.store(false, Relaxed);
@@ -228,31 +244,43 @@ impl QueueEntry {
 
     /// Counts a sender that found no room.
     pub(super) fn found_full(&self) {
+        if !is_noting() {
+            return;
+        }
         self.full.fetch_add(1, Relaxed);
         self.refused.store(true, Relaxed);
     }
 
     /// The task on this thread is the one that takes out.
     pub(super) fn is_received_here(&self) {
+        if !is_noting() {
+            return;
+        }
         self.receiver.store(current_task().map_or(0, |task| task.0), Relaxed);
     }
 
     /// The task that takes out.
     pub(super) fn receiver(&self) -> Option<TaskId> {
         let task = self.receiver.load(Relaxed);
-        (task != 0 && !self.abandoned.load(Relaxed)).then_some(TaskId(task))
+        (task != 0 && !self.closed.load(Relaxed)).then_some(TaskId(task))
     }
 
-    /// The one who takes out is gone.
-    pub(super) fn abandon(&self) {
-        self.abandoned.store(true, Relaxed);
+    /// The one who takes out wants no more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Relaxed);
+    }
+
+    /// The one who takes out is gone: nothing can get in, and what was in it goes too.
+    pub(super) fn lose_reader(&self) {
+        self.close();
+        self.unread.store(true, Relaxed);
     }
 
     /// What stays the same while it turns senders away and nobody takes from it; `None`: that is not so.
     pub(super) fn jam(&self) -> Option<u64> {
         let receives = self.receives.load(Relaxed);
         let is_full = self.sends.load(Relaxed).saturating_sub(receives) >= self.capacity;
-        let is_jammed = is_full && self.refused.load(Relaxed) && !self.abandoned.load(Relaxed);
+        let is_jammed = is_full && self.refused.load(Relaxed) && !self.closed.load(Relaxed);
         is_jammed.then_some(receives)
     }
 
@@ -276,25 +304,29 @@ impl QueueEntry {
 
     /// The mark of the look by which its oldest item was in it; `None`: it is empty, or was at the last look.
     pub(super) fn oldest_since(&self) -> Option<u64> {
+        if self.unread.load(Relaxed) {
+            return None;
+        }
         let receives = self.receives.load(Relaxed);
         self.looks.lock().iter().find(|(sends, _)| *sends > receives).map(|(_, at)| *at)
     }
 
     /// Items in it.
     pub(super) fn depth(&self) -> u64 {
+        if self.unread.load(Relaxed) {
+            return 0;
+        }
         self.sends.load(Relaxed).saturating_sub(self.receives.load(Relaxed))
     }
 
     pub(super) fn report(&self, senders: Vec<WaitingTask>) -> QueueReport {
-        let receives = self.receives.load(Relaxed);
-        let sends = self.sends.load(Relaxed);
         QueueReport {
             name: self.label.name.clone(),
             site: self.label.site(),
-            kind: self.kind,
-            depth: sends.saturating_sub(receives),
+            kind: if self.unread.load(Relaxed) { QueueKind::Nobody } else { self.kind },
+            depth: self.depth(),
             capacity: self.capacity,
-            sends,
+            sends: self.sends.load(Relaxed),
             full: self.full.load(Relaxed),
             high_water: self.high_water.load(Relaxed),
             full_ms: self.seen.since(self.jam()).map(millis_since),

@@ -13,6 +13,7 @@ mod frame;
 mod graph;
 mod lock;
 mod mark;
+mod noting;
 mod owner;
 mod registry;
 mod reply;
@@ -32,6 +33,7 @@ pub use channel::{Receiver, SendError, Sender, TryRecvError, TrySendError, chann
 pub use entry::Subject;
 pub use frame::frame;
 pub use lock::{Lock, LockGuard};
+pub use noting::{Noting, is_noting, set_noting};
 pub use owner::Owner;
 pub use registry::{locks, owners, queues, semaphores, subscribe_panics, tasks};
 pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::entry::{Subject, TaskEntry};
+use super::noting::is_noting;
 use super::registry::panic_text;
 use super::waits::{Said, Wait};
 use crate::contract::{TaskId, TaskKind, TaskState, WaitKind};
@@ -211,7 +212,7 @@ pub fn blocking<T>(kind: WaitKind, call: impl FnOnce() -> T) -> T {
 
 /// Runs what blocks this thread; whoever was started here is said to wait meanwhile.
 pub(super) fn while_blocked<T>(wait: Wait, block: impl FnOnce() -> T) -> T {
-    match THREAD.with_borrow(Clone::clone) {
+    match is_noting().then(|| THREAD.with_borrow(Clone::clone)).flatten() {
         Some(thread) => thread.blocked(wait, block),
         None => block(),
     }
@@ -261,6 +262,9 @@ impl<F: Future> Future for Tracked<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if !is_noting() {
+            return this.future.as_mut().poll(context).map(|value| this.entry.finish(Ok(value)));
+        }
         let (future, entry) = (&mut this.future, &this.entry.entry);
         if this.wakers.as_ref().is_none_or(|(theirs, _)| !theirs.will_wake(context.waker())) {
             let theirs = context.waker().clone();

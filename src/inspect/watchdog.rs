@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::counters::LockEntry;
 use super::graph::Graph;
 use super::mark::{Ticker, micros, now_mark, time_all};
+use super::noting::is_noting;
 use super::owner::OwnerEntry;
 use super::registry::{self, LOCKS, OWNERS, QUEUES, no_task, task_name, tasks_where};
 use super::task::{blocking, spawn_thread};
@@ -79,6 +80,9 @@ pub fn watch_over(bounds: Bounds, tell: impl FnMut(Told) + Send + 'static) -> io
     let mut watch = Watch { bounds, interval, runs_since: &RUNS_SINCE, tell, told, looked_at };
     spawn_thread("watchdog", move || {
         while blocking(WaitKind::Timer, || gone.recv_timeout(interval)) == Err(RecvTimeoutError::Timeout) {
+            if !is_noting() {
+                continue;
+            }
             let now = now_mark();
             ticker.tick(now);
             watch.look(now);

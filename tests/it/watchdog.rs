@@ -44,7 +44,7 @@ pub(crate) fn hold_a_task(torrent: TorrentId) -> Release {
 }
 
 /// The next event that `pick` knows.
-async fn told<T>(
+pub(crate) async fn told<T>(
     events: &mut inspect::Receiver<Event>,
     pick: impl Fn(&EventKind) -> Option<T>,
 ) -> (Event, T) {

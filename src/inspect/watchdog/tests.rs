@@ -1,5 +1,7 @@
 //! What the watchdog tells, and what it never does.
 
+mod injected;
+
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -27,6 +29,13 @@ fn watch() -> Heard {
 }
 
 impl Heard {
+    /// As [`Heard::wait`], for what began at an instant: told within a second of its bound.
+    fn wait_in_time<T>(&self, began: Instant, pick: impl FnMut(Told) -> Option<T>) -> T {
+        let picked = self.wait(pick);
+        assert!(began.elapsed() < BOUND + Duration::from_secs(1), "took {:?}", began.elapsed());
+        picked
+    }
+
     /// The next thing that `pick` knows; other tests of this process are told of too.
     fn wait<T>(&self, mut pick: impl FnMut(Told) -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
@@ -255,12 +264,13 @@ fn a_task_that_nobody_woke_though_its_queue_has_something_is_named() {
     });
     drop(guard);
     std::thread::sleep(BOUND / 4);
+    let began = Instant::now();
     sender.try_send(5).unwrap();
     let is_it = |stuck: &Stuck| {
         matches!(&stuck.what, StuckThing::Forgotten { task, queue, items: 1, .. }
             if task.name == "forgotten" && queue == "queue of the forgotten")
     };
-    heard.wait(|told| match told {
+    heard.wait_in_time(began, |told| match told {
         Told::Began(stuck) => is_it(&stuck).then_some(()),
         Told::Ended(_) => None,
     });

@@ -17,9 +17,13 @@ impl Driver {
         self.torrent.handle(now, input);
     }
 
-    /// Before the first turn and between turns: writes the torrent's state where that is due. Of a large one that takes a while, which others who
-    /// wait on this thread must not wait for.
+    /// Before the first turn and between turns: writes the torrent's state where that is due. Of a large one that takes a
+    /// while, which others who wait on this thread must not wait for. Without a first state nothing is recorded: so it is
+    /// while the inspector notes nothing, for measuring what both cost.
     pub(super) fn settle_recorder(&mut self, now: Time) {
+        if !inspect::is_noting() {
+            return;
+        }
         let (recorder, torrent) = (&mut self.recorder, &self.torrent);
         let pieces = torrent.info().piece_count() as usize;
         if recorder.is_due(now) && pieces >= limits::TURN_ASIDE_FROM {

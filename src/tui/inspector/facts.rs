@@ -233,6 +233,7 @@ fn queue(row: &QueueReport, names: &Names) -> Vec<Fact> {
     let served = match row.kind {
         QueueKind::Channel => text::SERVED_BY_TASK,
         QueueKind::WorkQueue => text::SERVED_BY_POOL,
+        QueueKind::Nobody => text::SERVED_BY_NOBODY,
     };
     facts.push(match row.receiver {
         Some(receiver) => of_task(text::SERVED_BY, receiver, names, String::new()),

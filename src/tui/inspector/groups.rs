@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::contract::{
-    BlockedTask, DumpRows, LockReport, OwnerReport, QueueReport, SemaphoreReport, TaskReport, TaskState,
-    Untrusted, WaitReport,
+    BlockedTask, DumpRows, LockReport, OwnerReport, QueueKind, QueueReport, SemaphoreReport, TaskReport,
+    TaskState, Untrusted, WaitReport,
 };
 use crate::report::pattern;
 use crate::tui::text;
@@ -207,6 +207,7 @@ fn lock(row: &LockReport, naming: Naming) -> Row {
 
 fn queue(row: &QueueReport, naming: Naming) -> Row {
     let (place, state) = match row.depth {
+        _ if row.kind == QueueKind::Nobody => (Place::Middle, "no reader"),
         0 => (Place::Last, "empty"),
         depth if depth >= row.capacity => (Place::First, "full"),
         _ => (Place::Middle, "filled"),

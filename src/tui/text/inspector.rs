@@ -56,6 +56,8 @@ pub const SERVED_BY: &str = "taken from by";
 pub const SERVED_BY_TASK: &str = "a task that has not been seen";
 /// Many threads.
 pub const SERVED_BY_POOL: &str = "a pool of threads";
+/// Nobody is there any more.
+pub const SERVED_BY_NOBODY: &str = "nobody: its reader is gone, and what was inside with it";
 /// Before the items of a queue.
 pub const INSIDE: &str = "inside";
 /// Before how long a queue has been full.

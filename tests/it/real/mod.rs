@@ -7,6 +7,7 @@
 //! `rivals` holds the rivals against each other through the same harness: while it passes, a failure in the other
 //! modules is ours.
 
+mod busy;
 mod clients;
 mod create;
 pub(crate) mod http;

@@ -25,8 +25,10 @@ pub(crate) fn program() -> PathBuf {
 pub(crate) struct Download {
     process: Process,
     lines: Receiver<String>,
-    /// The latest status line.
+    /// The latest line.
     latest: Value,
+    /// The events among the lines, where `--events` asks for them; those of single pieces are left out.
+    events: Vec<Value>,
 }
 
 impl Download {
@@ -67,7 +69,7 @@ impl Download {
                 }
             }
         });
-        Self { process, lines, latest: Value::Null }
+        Self { process, lines, latest: Value::Null, events: Vec::new() }
     }
 
     /// Downloads from one peer that we dial, and ends when complete.
@@ -98,7 +100,7 @@ impl Download {
         wait_for(&format!("unchoke {what}"), DOWNLOAD_MAX, || {
             loop {
                 match self.lines.try_recv() {
-                    Ok(line) => self.latest = parse_line(&line),
+                    Ok(line) => self.take(&line),
                     Err(TryRecvError::Empty) => {
                         self.process.assert_running();
                         return None;
@@ -119,6 +121,21 @@ impl Download {
         })
     }
 
+    /// The events that it has told of so far, those of single pieces aside.
+    pub(crate) fn events(&mut self) -> &[Value] {
+        while let Ok(line) = self.lines.try_recv() {
+            self.take(&line);
+        }
+        &self.events
+    }
+
+    fn take(&mut self, line: &str) {
+        self.latest = parse_line(line);
+        if self.latest["event"].as_str().is_some_and(|event| event != "piece_done") {
+            self.events.push(self.latest.clone());
+        }
+    }
+
     pub(crate) fn pid(&mut self) -> u32 {
         self.process.child().id()
     }
@@ -132,7 +149,7 @@ impl Download {
         let status = self.process.wait(DOWNLOAD_MAX);
         // The reader ends with the pipe, so this loop does too.
         while let Ok(line) = self.lines.recv_timeout(PROGRAM_START_MAX) {
-            self.latest = parse_line(&line);
+            self.take(&line);
         }
         (status, self.latest.clone())
     }
