@@ -26,11 +26,15 @@ pub enum ReplayError {
     #[error("its info dictionary cannot be read: {0}")]
     Info(metainfo::MetainfoError),
     /// A state is none of this program's.
-    #[error("it was made by version {0}, whose states this program cannot read; replay it with that version")]
+    #[error(
+        "it was made by version {0}, and this program cannot read its state: replay it with that version, or make it \
+         again with `unchoke dump recorder`"
+    )]
     State(String),
     /// An entry is none of this program's.
     #[error(
-        "it was made by version {0}, whose entries this program cannot read; replay it with that version"
+        "it was made by version {0}, and this program cannot read its entries: replay it with that version, or make it \
+         again with `unchoke dump recorder`"
     )]
     Entry(String),
     /// It can be read, and no program writes such a thing.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use unchoke::codec::handshake::{HANDSHAKE_BYTES, Handshake};
-use unchoke::contract::{Command, TorrentState};
+use unchoke::contract::{AddRequest, Command, Source, TorrentState};
+use unchoke::engine::io::Effect;
 use unchoke::metainfo;
-use unchoke::recorder::{Recording, redact};
+use unchoke::recorder::{Recording, Replay, Subject, Turn, redact};
 use unchoke::session::remote::serve;
 use unchoke::units::PeerId;
 
@@ -76,6 +77,7 @@ async fn a_download_among_liars_is_recorded_dumped_and_replayed_to_the_identical
     let folder = tempfile::tempdir().unwrap();
     let (leecher, running) = engine(folder.path()).await;
     let server = serve(folder.path(), leecher.clone()).unwrap();
+    let called = peers.clone();
     let id = add(&leecher, request(peers)).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     leecher.request(Command::Pause(id)).await.unwrap();
@@ -107,9 +109,11 @@ async fn a_download_among_liars_is_recorded_dumped_and_replayed_to_the_identical
         assert!(stopped.status.success());
         assert!(String::from_utf8(stopped.stdout).unwrap().contains("stopped behind turn"));
         let bytes = std::fs::read(&raw).unwrap();
+        assert_begins_before_the_first_turn(&Recording::from_bytes(&bytes).unwrap(), &called);
         let mut other = Recording::from_bytes(&bytes).unwrap();
-        let last = other.end_state.len() - 1;
-        other.end_state[last] ^= 1;
+        let mut state = other.end_state.to_vec();
+        *state.last_mut().unwrap() ^= 1;
+        other.end_state = state.into();
         std::fs::write(&raw, other.to_bytes().unwrap()).unwrap();
         let other = call(&["replay", &raw, "--quiet"]);
         assert_eq!(other.status.code(), Some(1), "another state at the end is told");
@@ -124,4 +128,88 @@ async fn a_download_among_liars_is_recorded_dumped_and_replayed_to_the_identical
     drop(server);
     end(leecher, running).await;
     end(seed, seed_running).await;
+}
+
+/// The torrent is recorded from when it knew nobody, and whom it called first is in the recording.
+fn assert_begins_before_the_first_turn(recording: &Recording, called: &[SocketAddr]) {
+    let mut replay = Replay::new(recording).unwrap();
+    let row = replay.row(recording.began).unwrap();
+    assert_eq!((row.peers.half_open, row.peers.connected, row.downloaded_bytes), (0, 0, 0));
+    let first = replay.turn().unwrap().unwrap();
+    assert!(first.inputs.is_empty(), "it begins before anything is said: {:?}", first.inputs);
+    let mut calls = calls_of(first);
+    while let Some(turn) = replay.turn().unwrap() {
+        calls.extend(calls_of(turn));
+    }
+    assert!(called.iter().all(|address| calls.contains(address)), "{calls:?}");
+}
+
+fn calls_of(turn: Turn) -> Vec<SocketAddr> {
+    let call = |effect| match effect {
+        Effect::Connect { address } => Some(address),
+        _ => None,
+    };
+    turn.effects.into_iter().filter_map(call).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_magnet_without_metadata_is_dumped_and_replayed_to_the_identical_state() {
+    let peer = bad_peer(1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (leecher, running) = engine(folder.path()).await;
+    let server = serve(folder.path(), leecher.clone()).unwrap();
+    let id = metainfo::parse(torrent().into()).unwrap().info.id();
+    let link = format!("magnet:?xt=urn:btih:{id}&x.pe={peer}");
+    let id = add(&leecher, AddRequest { source: Source::Magnet(link), ..request(Vec::new()) }).await;
+    leecher.request(Command::Pause(id)).await.unwrap();
+    leecher.request(Command::Resume(id)).await.unwrap();
+    let state_dir = folder.path().to_string_lossy().into_owned();
+    let file = folder.path().join("flight");
+    let told = tokio::task::spawn_blocking(move || {
+        let call = |words: &[&str]| run(&std::path::Path::new(&state_dir).join("home"), words, CALL_MAX);
+        let path = file.to_string_lossy().into_owned();
+        let dumped = call(&["dump", "--state-dir", &state_dir, "recorder", "--out", &path, "--unredacted"]);
+        assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+        let said = String::from_utf8(dumped.stdout).unwrap();
+        assert!(said.contains("the search for the metadata of"), "{said}");
+        let recording = Recording::from_bytes(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!(recording.subject, Subject::Magnet);
+        assert_begins_before_the_first_turn(&recording, &[peer]);
+        let replayed = call(&["replay", &path]);
+        assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+        String::from_utf8(replayed.stdout).unwrap()
+    });
+    let told = told.await.unwrap();
+    assert!(told.contains("identical: ") && told.contains(": metadata, "), "{told}");
+    drop(server);
+    end(leecher, running).await;
+}
+
+#[test]
+fn a_file_that_does_not_fit_the_engine_is_an_error_that_names_it_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = unchoke::sim::scenario::run_recorded(3).unwrap().remove(1).unwrap();
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut stumbled = 0;
+    for number in 0..60 {
+        let mut crafted = recording.clone();
+        let mut state = crafted.parts[0].state.to_vec();
+        let at = rng.usize(..state.len());
+        state[at] = rng.u8(..);
+        crafted.parts[0].state = state.into();
+        let path = folder.path().join(format!("crafted-{number}"));
+        std::fs::write(&path, crafted.to_bytes().unwrap()).unwrap();
+        let replayed = run(folder.path(), &["replay", "--quiet", &path.to_string_lossy()], CALL_MAX);
+        let said = String::from_utf8(replayed.stderr).unwrap();
+        assert!(matches!(replayed.status.code(), Some(0 | 1)), "{number}: {:?} {said}", replayed.status);
+        assert!(!said.contains("panicked at"), "{number}: {said}");
+        if !said.is_empty() {
+            assert!(
+                said.contains(&format!("crafted-{number}")) && said.contains("again"),
+                "{number}: {said}"
+            );
+        }
+        stumbled += u32::from(said.contains("the engine stumbles in turn"));
+    }
+    assert!(stumbled > 0, "no file made the engine stumble: what is caught was not tried");
 }

@@ -1,4 +1,5 @@
-//! `unchoke dump recorder`: the flight recorder of a torrent, as a file for `unchoke replay`.
+//! `unchoke dump recorder`: the flight recorder of a torrent, or of a magnet's search for its metadata, as a file for
+//! `unchoke replay`.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,7 +11,7 @@ use super::super::args::DumpArgs;
 use super::super::output::Output;
 use super::super::{Exit, ctl, unexpected};
 use crate::contract::{Answer, Command, FileBytes, TorrentRow};
-use crate::recorder::{Recording, redact};
+use crate::recorder::{Recording, Subject, redact};
 use crate::session::remote::Client;
 
 /// Runs the command.
@@ -41,12 +42,16 @@ pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Resul
         .with_context(|| format!("cannot write {}: choose another file with --out", path.display()))?;
     let seconds = recording.ended.since(recording.began).as_secs_f64();
     let kind = if recording.redacted {
-        "passkeys and addresses have stand-ins"
+        "passkeys, hosts and addresses have stand-ins"
     } else {
         "it holds passkeys and addresses: show it to nobody who must not know them"
     };
-    let path = path.display();
-    Output::new().line(format_args!("{seconds:.1} s of {} in {path}; {kind}", row.name.shown()))?;
+    let of = match recording.subject {
+        Subject::Torrent => "",
+        Subject::Magnet => "the search for the metadata of ",
+    };
+    let (path, name) = (path.display(), row.name.shown());
+    Output::new().line(format_args!("{seconds:.1} s of {of}{name} in {path}; {kind}"))?;
     Ok(Exit::Done)
 }
 

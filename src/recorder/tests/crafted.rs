@@ -105,7 +105,7 @@ fn a_file_with_any_bytes_changed_ends_in_a_result_or_an_error() {
             }
         }
     }
-    for end in [End::Identical, End::Differs, End::Refused] {
+    for end in [End::Identical, End::Differs, End::Refused, End::Stumbled] {
         assert!(ends.contains_key(&end), "{end:?} among {ends:?}");
     }
 }
