@@ -105,9 +105,25 @@ fn a_file_with_any_bytes_changed_ends_in_a_result_or_an_error() {
             }
         }
     }
-    for end in [End::Identical, End::Differs, End::Refused, End::Stumbled] {
+    for end in [End::Identical, End::Differs, End::Refused] {
         assert!(ends.contains_key(&end), "{end:?} among {ends:?}");
     }
+}
+
+#[test]
+fn what_makes_the_engine_panic_is_an_error_that_says_in_which_turn() {
+    expect_panics();
+    let (world, mut recorder, node) = begun();
+    let torrent = world.engine(node).unwrap().torrent();
+    recorder.turn_ended(Time::ZERO, EffectTally::default());
+    recorder.input(Time::ZERO, torrent, &Input::PieceStored { piece: PieceIndex(u32::MAX) });
+    recorder.turn_ended(Time::ZERO, EffectTally::default());
+    let recording = recorder.recording(Time::ZERO, torrent).unwrap();
+    let mut replay = Replay::new(&recording).unwrap();
+    assert!(replay.turn().is_ok());
+    let error = replay.turn().unwrap_err();
+    assert!(matches!(error, ReplayError::Unfit { turn: 2, .. }), "{error}");
+    assert_eq!(run(&recording, 9), End::Stumbled);
 }
 
 #[test]
