@@ -285,7 +285,8 @@ impl EngineOptions {
                  leave the option out or use prefer",
             );
         }
-        self.no_tcp.then_some("--no-tcp: TCP is the only way to a peer until uTP is built; leave the option out")
+        self.no_tcp
+            .then_some("--no-tcp: TCP is the only way to a peer until uTP is built; leave the option out")
     }
 }
 
