@@ -24,13 +24,15 @@ const STEP: Duration = Duration::from_millis(100);
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 const COMMAND_EVERY: Duration = Duration::from_secs(1);
 const FILES: u32 = 4;
-const FILE_BYTES: u64 = 8 << 20;
-const PIECE_BYTES: u32 = 64 << 10;
+const FILE_BYTES: u64 = 4 << 20;
+const PIECE_BYTES: u32 = 256 << 10;
 const LINK: LinkQuality =
     LinkQuality { latency: Duration::from_millis(40), rate: 1_000_000, lost_per_mille: 0 };
 /// So much gives each that half of the payload takes the whole time.
-const UP_LIMIT: Rate = Rate(28_000);
-const AUDIT_EVERY: u64 = 64;
+const UP_LIMIT: Rate = Rate(14_000);
+/// Never: comparisons from scratch are no work of the engine's, other tests make them, and they take most of the time.
+const AUDIT_EVERY: u64 = u64::MAX;
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Names of all that belongs to this test: the watchdog hears of other tests of this process too.
 const NAME: &str = "healthy swarm";
 const CONTROL: &str = "healthy swarm: held to see that the watchdog works";
@@ -57,6 +59,7 @@ impl Swarm {
         };
         let (mut world, mut rng) = (World::new(1, &shape), fastrand::Rng::with_seed(1));
         world.set_audit_every(AUDIT_EVERY);
+        world.set_look_every(LOOK_EVERY);
         world.set_quality(LINK);
         let up_limit = Some(UP_LIMIT);
         world.add_engine(EngineOptions { tracker: true, up_limit, ..EngineOptions::seed() });
@@ -147,8 +150,7 @@ fn thread_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs().try_into().unwrap())
 }
 
-async fn own(mut spans: inspect::Receiver<Duration>) -> Swarm {
-    let mut swarm = Swarm::new();
+async fn own(mut swarm: Swarm, mut spans: inspect::Receiver<Duration>) -> Swarm {
     let owner = Owner::of(&spans);
     while let Some(span) = spans.recv().await {
         owner.turn("span", || swarm.run(span));
@@ -158,10 +160,11 @@ async fn own(mut spans: inspect::Receiver<Duration>) -> Swarm {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_busy_minutes_of_a_swarm_of_twenty_and_not_one_report_of_the_watchdog() {
+    let swarm = Swarm::new();
     let (telling, told) = mpsc::channel();
     let watchdog = inspect::watch_over(Bounds::default(), move |it| drop(telling.send(it))).unwrap();
     let (spans, inbox) = inspect::channel(format!("{NAME}: spans to run"), 4);
-    let owner = inspect::spawn(format!("{NAME}: owner"), own(inbox));
+    let owner = inspect::spawn(format!("{NAME}: owner"), own(swarm, inbox));
     let mut left = SPAN;
     while left > Duration::ZERO {
         spans.send(STEP).await.unwrap();

@@ -79,17 +79,7 @@ fn look_on(us: &mut Download, home: &Path, raised: &str, rechecked: &str) {
     let (began, mut had) = (Instant::now(), flow(home).0);
     for look in 0.. {
         let kind = KINDS[look % KINDS.len()];
-        let (status, json, error) = dump_blocking(
-            &home.join("state"),
-            match kind {
-                "tasks" => "tasks --json",
-                "locks" => "locks --json",
-                "queues" => "queues --json",
-                "semaphores" => "semaphores --json",
-                "owners" => "owners --json",
-                _ => "waits --json",
-            },
-        );
+        let (status, json, error) = dump_blocking(&home.join("state"), &format!("{kind} --json"));
         assert_eq!(status, Some(0), "{kind}: {error}");
         let dump: Value = serde_json::from_str(&json).unwrap();
         assert_eq!(dump["stuck"], serde_json::json!([]), "{kind} after {:?}", began.elapsed());
@@ -137,7 +127,7 @@ fn two_busy_minutes_with_transmission_aria2_and_nginx_and_not_one_report_of_the_
     let web = Nginx::start(&nginx, &arena.path().join("nginx"), &of_nginx.payload.folder, "");
 
     let home = arena.path().join("us");
-    let limits = ["--events", "--no-trackers", "--down-limit", DOWN_LIMIT, "--up-limit", UP_LIMIT];
+    let limits = ["--events", "--no-trackers", "--down", DOWN_LIMIT, "--up", UP_LIMIT];
     let mut us = Download::start(&home, &idle.torrent, &home.join("idle"), &limits);
     let port = us.wait_status("listens", |status| {
         status["listen_port"].as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0)
