@@ -249,7 +249,7 @@ mod tests {
             while let Some(request) = ends.requests.recv().await {
                 match request.command {
                     Command::Status => {
-                        request.reply.send(Ok(Answer::Status { at: Time::ZERO, engine: Default::default() }))
+                        request.reply.send(Ok(Answer::Status { at: Time::ZERO, engine: Default::default() }));
                     }
                     Command::Detail(torrent) if torrent == TorrentId([2; 20]) => kept.push(request.reply),
                     _ => request.reply.send(Err(crate::contract::Refusal::new("gone"))),

@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Resul
         _ if arguments.json => output.json(&dump)?,
         DumpRows::Tasks(tasks) if arguments.stacks => output.line(report::blocks(tasks).trim_end())?,
         rows => {
-            lines(&dump, &names_for(rows, state_dir).await?).iter().try_for_each(|line| output.line(line))?
+            lines(&dump, &names_for(rows, state_dir).await?).iter().try_for_each(|line| output.line(line))?;
         }
     }
     Ok(Exit::Done)
