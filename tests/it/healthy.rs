@@ -24,12 +24,12 @@ const STEP: Duration = Duration::from_millis(100);
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 const COMMAND_EVERY: Duration = Duration::from_secs(1);
 const FILES: u32 = 4;
-const FILE_BYTES: u64 = 4 << 20;
+const FILE_BYTES: u64 = 5 << 19;
 const PIECE_BYTES: u32 = 256 << 10;
 const LINK: LinkQuality =
     LinkQuality { latency: Duration::from_millis(40), rate: 1_000_000, lost_per_mille: 0 };
 /// So much gives each that half of the payload takes the whole time.
-const UP_LIMIT: Rate = Rate(14_000);
+const UP_LIMIT: Rate = Rate(8_700);
 /// Never: comparisons from scratch are no work of the engine's, other tests make them, and they take most of the time.
 const AUDIT_EVERY: u64 = u64::MAX;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -78,8 +78,9 @@ impl Swarm {
         let before = Cell::new((thread_time(), world.steps()));
         // Looked at between any two happenings, of which one that is a turn counts as a step.
         let note = |world: &World| {
-            let (at, steps) = before.replace((thread_time(), world.steps()));
-            let took = thread_time().saturating_sub(at);
+            let now = thread_time();
+            let (at, steps) = before.replace((now, world.steps()));
+            let took = now.saturating_sub(at);
             if world.steps() > steps && took > longest.get().0 {
                 longest.set((took, world.now()));
             }

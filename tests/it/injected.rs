@@ -26,6 +26,8 @@ const HOLDER: &str = "injected: holder of the lock";
 const WAITER: &str = "injected: waiter for the lock";
 /// How long the lock is held.
 const HELD_FOR: Duration = Duration::from_secs(2);
+/// The one event that is listened for slowly may be another one: engines of other tests share this process's watchdogs.
+const ATTEMPTS: usize = 10;
 /// How long the slow turn takes.
 const SLOW_TURN: Duration = Duration::from_millis(200);
 
@@ -165,15 +167,17 @@ impl Wake for SlowWaker {
     }
 }
 
-/// Waits for one event of a torrent in such a way that telling it takes the one who tells it 200 ms.
-fn slow_listener(mut events: inspect::Receiver<Event>) -> std::thread::JoinHandle<EventKind> {
+/// Waits for one event in such a way that telling it takes the one who tells it 200 ms. `None`: it was there already.
+fn slow_listener(mut events: inspect::Receiver<Event>) -> std::thread::JoinHandle<Option<EventKind>> {
     std::thread::spawn(move || {
         let waker = Waker::from(Arc::new(SlowWaker(std::thread::current())));
+        let mut waited = false;
         loop {
             match events.poll_recv(&mut Context::from_waker(&waker)) {
-                Poll::Ready(event) => return event.unwrap().kind,
+                Poll::Ready(event) => return waited.then(|| event.unwrap().kind),
                 Poll::Pending => std::thread::park(),
             }
+            waited = true;
         }
     })
 }
@@ -194,17 +198,25 @@ async fn a_turn_of_200_ms_is_told_with_its_input_and_is_the_longest_on_the_repor
     std::fs::create_dir_all(&save).unwrap();
     std::fs::write(save.join("bundle"), "in the way").unwrap();
     let mut events = handle.events();
-    let listener = slow_listener(handle.events());
-    let began = Instant::now();
-    handle.request(set(torrent, "bundle/empty", Priority::Normal)).await.unwrap();
+    let mut began = Instant::now();
+    let mut is_slowed = false;
+    for _ in 0..ATTEMPTS {
+        handle.request(set(torrent, "bundle/empty", Priority::Off)).await.unwrap();
+        let listener = slow_listener(handle.events());
+        began = Instant::now();
+        handle.request(set(torrent, "bundle/empty", Priority::Normal)).await.unwrap();
+        is_slowed = matches!(listener.join().unwrap(), Some(EventKind::DiskFailed { .. }));
+        if is_slowed {
+            break;
+        }
+    }
+    assert!(is_slowed, "no turn that hears of the disk was slowed");
     let (event, (millis, input)) = told(&mut events, |kind| match kind {
-        EventKind::SlowTurn { millis, input } => Some((*millis, input.clone())),
+        EventKind::SlowTurn { millis, input } if input == "disk notice" => Some((*millis, input.clone())),
         _ => None,
     })
     .await;
     assert!(began.elapsed() < SLOW_TURN + IN_TIME, "took {:?}", began.elapsed());
-    let slowed = listener.join().unwrap();
-    assert!(matches!(slowed, EventKind::DiskFailed { .. }), "{slowed:?}");
     assert_eq!((event.torrent, input.as_str()), (Some(torrent), "disk notice"));
     assert!(u128::from(millis) >= SLOW_TURN.as_millis(), "{millis}");
 
