@@ -64,9 +64,12 @@ impl Engine {
     }
 
     /// Writes a dump as SIGUSR1 does and says into which file; for a thread that may block.
-    pub(super) fn dumping(&self) -> impl Fn() -> std::io::Result<PathBuf> + Send + Sync + 'static {
-        let (state_dir, handle) = (self.state_dir.clone(), self.handle.clone());
-        move || write_dump(&state_dir, &handle)
+    pub(super) fn dumping(
+        &self,
+        folder: Option<PathBuf>,
+    ) -> impl Fn() -> std::io::Result<PathBuf> + Send + Sync + 'static {
+        let (folder, handle) = (folder.unwrap_or_else(|| PathBuf::from(".")), self.handle.clone());
+        move || write_dump(&folder, &handle)
     }
 
     /// Adds torrents; the first that fails ends it.

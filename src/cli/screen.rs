@@ -16,6 +16,7 @@ use super::dump::Telling;
 use super::engine::{self, Engine};
 use super::signals::Signals;
 use crate::contract::AddRequest;
+use crate::inspect;
 use crate::session::{Restore, Settings};
 use crate::tui::{self, ColourDepth, Glyphs, Link, Options, Save, TuiError, WriteDump, format};
 
@@ -58,7 +59,7 @@ pub(super) async fn show(
     chaos: Option<tui::Chaos>,
     save_dir: Option<PathBuf>,
 ) -> anyhow::Result<Exit> {
-    let (handle, dumping) = (&engine.handle, engine.dumping());
+    let (handle, dumping) = (&engine.handle, engine.dumping(save_dir.clone()));
     let (asked, telling) = (handle.clone(), handle.clone());
     let link = Link {
         ask: Arc::new(move |command| {
@@ -67,7 +68,11 @@ pub(super) async fn show(
         }),
         snapshots: handle.snapshots(),
         events: handle.events(),
-        tell: Arc::new(move |kind| telling.tell_event(kind)),
+        // Whoever tells takes a lock, which the screen must not wait for: it is there to show who holds it.
+        tell: Arc::new(move |kind| {
+            let handle = telling.clone();
+            inspect::spawn("screen: tell of a slow turn", async move { handle.tell_event(kind) }).detach();
+        }),
     };
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let options = Options {

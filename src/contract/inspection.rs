@@ -169,7 +169,7 @@ pub struct LockReport {
     pub held_ms: Option<u64>,
     /// File and line that took it, while it is held.
     pub holder_site: Option<String>,
-    /// The tasks that wait for it, in the order in which they came.
+    /// The tasks that wait for it, longest first, as far as looks at them can tell: from the end of each one's last poll.
     pub waiters: Vec<WaitingTask>,
     /// How often it was taken.
     pub acquisitions: u64,
@@ -207,7 +207,7 @@ pub struct SemaphoreReport {
     pub acquisitions: u64,
     /// How often a taker found none.
     pub contended: u64,
-    /// The tasks that wait for a permit, in the order in which they came.
+    /// The tasks that wait for a permit, longest first, as far as looks at them can tell: from the end of each one's last poll.
     pub waiters: Vec<WaitingTask>,
     /// Microseconds of the longest holding of a permit that has ended, of one in some.
     pub longest_hold_us: u64,
@@ -273,7 +273,7 @@ pub struct QueueReport {
     pub oldest_ms: Option<u64>,
     /// The task that takes from it, as it was last seen.
     pub receiver: Option<TaskId>,
-    /// The tasks that wait for room in it, in the order in which they came.
+    /// The tasks that wait for room in it, longest first, as far as looks at them can tell: from the end of each one's last poll.
     pub senders: Vec<WaitingTask>,
 }
 

@@ -191,7 +191,7 @@ struct Search<'a> {
     told: &'a BTreeMap<Key, Stuck>,
     now: u64,
     found: BTreeMap<Key, Stuck>,
-    /// Tasks that wait for a lock which is told of: they are told of with it.
+    /// Tasks that hold or wait for a lock which is told of: they are told of with it.
     explained: BTreeSet<TaskId>,
 }
 
@@ -220,6 +220,7 @@ impl Search<'_> {
             let key = Key::Hold(lock.id, taking);
             if self.is_over(&key, since, self.bounds.hold) {
                 self.explained.extend(lock.waiters().iter().map(|waiter| waiter.task));
+                self.explained.extend(lock.holder());
                 self.add(key, since, hold(lock));
             }
         }

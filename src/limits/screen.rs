@@ -78,3 +78,6 @@ pub const INSPECTOR_TRAIL_MAX: usize = 64;
 
 /// Texts whose writing the screen waits for at once: one for each press of a key that is held down for a moment.
 pub const SAVES_MAX: usize = 16;
+
+/// A slow turn of the screen is told again after so long: the telling makes a turn of its own.
+pub const SCREEN_SLOW_EVERY: Duration = Duration::from_secs(5);

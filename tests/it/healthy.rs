@@ -155,6 +155,8 @@ async fn own(mut swarm: Swarm, mut spans: inspect::Receiver<Duration>) -> Swarm 
     let owner = Owner::of(&spans);
     while let Some(span) = spans.recv().await {
         owner.turn("span", || swarm.run(span));
+        // There is always another: without this one poll would run many.
+        tokio::task::yield_now().await;
     }
     swarm
 }

@@ -1,5 +1,6 @@
 //! What is made to go wrong in a running engine, and how soon the engine names it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -111,8 +112,8 @@ fn a_lock_held_for_2_s_is_named_with_holder_place_age_and_waiters_while_every_wo
     assert!(began.elapsed() < limits::WATCHDOG_HOLD_MAX + IN_TIME, "took {:?}", began.elapsed());
     assert!(taken_at.as_deref().is_some_and(is_here), "{stuck:?}");
     assert_eq!(named.map(|task| task.id), Some(holder.id()));
-    let waiting: Vec<_> = waiting.iter().map(|task| task.id).collect();
-    assert_eq!(waiting, waiters.iter().map(inspect::TaskHandle::id).collect::<Vec<_>>());
+    let waiting: BTreeSet<_> = waiting.iter().map(|task| task.id).collect();
+    assert_eq!(waiting, waiters.iter().map(inspect::TaskHandle::id).collect());
     assert!(u128::from(stuck.lasted_ms) >= limits::WATCHDOG_HOLD_MAX.as_millis(), "{stuck:?}");
 
     let (status, text, error) = dump_blocking(&folder.path().join("state"), "locks");
@@ -142,13 +143,15 @@ async fn a_task_that_panics_is_told_with_its_name_its_place_and_what_it_said() {
     let doomed: inspect::TaskHandle<()> =
         inspect::spawn_for(torrent, "injected: doomed", async { panic!("invariant 7 is broken") });
     let (event, said) = told(&mut events, |kind| match kind {
-        EventKind::Notice { severity: Severity::Error, message } => Some(message.shown()),
+        EventKind::Notice { severity: Severity::Error, message } => {
+            Some(message.shown()).filter(|said| said.contains("injected: doomed"))
+        }
         _ => None,
     })
     .await;
     assert!(began.elapsed() < IN_TIME, "took {:?}", began.elapsed());
     assert_eq!(event.torrent, Some(torrent));
-    for part in ["injected: doomed", "tests/it/injected.rs:", "invariant 7 is broken"] {
+    for part in ["tests/it/injected.rs:", "invariant 7 is broken"] {
         assert!(said.contains(part), "{said}");
     }
     assert!(

@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: &DumpArgs, state_dir: &Path) -> anyhow::Resul
         _ if arguments.json => output.json(&dump)?,
         DumpRows::Tasks(tasks) if arguments.stacks => output.line(report::blocks(tasks).trim_end())?,
         rows => {
-            lines(&dump, &names_for(rows, state_dir).await?).iter().try_for_each(|line| output.line(line))?;
+            lines(&dump, &names_for(rows, state_dir).await).iter().try_for_each(|line| output.line(line))?;
         }
     }
     Ok(Exit::Done)
@@ -117,13 +117,14 @@ async fn ask(state_dir: &Path, kind: DumpKind) -> anyhow::Result<Dump> {
 }
 
 /// The names of tasks, where the rows have their numbers only.
-async fn names_for(rows: &DumpRows, state_dir: &Path) -> anyhow::Result<Names> {
+async fn names_for(rows: &DumpRows, state_dir: &Path) -> Names {
     match rows {
-        DumpRows::Tasks(_) | DumpRows::Owners(_) | DumpRows::Waits(_) => Ok(Names::new()),
+        DumpRows::Tasks(_) | DumpRows::Owners(_) | DumpRows::Waits(_) => Names::new(),
         DumpRows::Locks(_) | DumpRows::Queues(_) | DumpRows::Semaphores(_) => {
-            match ask(state_dir, DumpKind::Tasks).await?.rows {
-                DumpRows::Tasks(tasks) => Ok(inspector::names(&tasks)),
-                _ => Ok(Names::new()),
+            // The rows are here: without names they are still worth showing.
+            match ask(state_dir, DumpKind::Tasks).await.map(|dump| dump.rows) {
+                Ok(DumpRows::Tasks(tasks)) => inspector::names(&tasks),
+                Ok(_) | Err(_) => Names::new(),
             }
         }
     }

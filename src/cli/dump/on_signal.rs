@@ -79,7 +79,11 @@ pub(in crate::cli) fn write(state_dir: &Path, handle: &Handle) -> io::Result<Pat
     let mut kept = dumps(state_dir)?;
     kept.sort();
     for old in kept.iter().rev().skip(SIGNAL_DUMPS_KEPT) {
-        fs::remove_file(old)?;
+        // Another dump may have been written at the same time, and have removed it.
+        match fs::remove_file(old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(path)
 }

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::contract::{DownloadOrder, EventKind, PeerSource, TorrentState};
+use crate::contract::{DownloadOrder, EventKind, PeerSource, TorrentState, Untrusted};
 use crate::engine::io::{Effect, Input, ResumeRecord, TorrentCommand};
 use crate::engine::peers::ban::Bans;
 use crate::engine::peers::known::KnownPeers;
@@ -149,7 +149,7 @@ impl MetadataFetch {
     /// What was found cannot be used, for a reason that people are told. `Resume` fetches it again.
     pub fn refuse(&mut self, now: Time, reason: &str) {
         self.saving.given_up = false;
-        self.fail(now, reason);
+        self.fail(now, Untrusted::new(reason), "its metadata cannot be used");
     }
 
     /// Addresses of peers and how each was learned of, for the torrent that takes over.
@@ -183,7 +183,7 @@ impl MetadataFetch {
                     self.saving.in_flight = None;
                 }
             }
-            Input::TaskFailed { cause } => self.fail(now, cause.raw()),
+            Input::TaskFailed { cause } => self.fail(now, cause, "one of our tasks failed"),
             // Nothing of a fetch is on disk, sends payload or asks for a grant.
             Input::Sent { .. }
             | Input::PieceStored { .. }

@@ -91,14 +91,16 @@ impl MetadataFetch {
         }
     }
 
-    pub(super) fn fail(&mut self, now: Time, reason: &str) {
-        match self.phase {
+    /// It cannot go on for this reason; peers are told `goodbye` in the log.
+    pub(super) fn fail(&mut self, now: Time, reason: Untrusted, goodbye: &str) {
+        match &mut self.phase {
             Phase::Running | Phase::Found => {
-                self.phase = Phase::Failed(Untrusted::new(reason));
-                self.close_all(now, "its metadata cannot be used");
+                self.phase = Phase::Failed(reason);
+                self.close_all(now, goodbye);
                 self.trackers.stop(now);
             }
-            Phase::Paused | Phase::Failed(_) | Phase::Stopping { .. } | Phase::Stopped => {}
+            Phase::Failed(known) => *known = reason,
+            Phase::Paused | Phase::Stopping { .. } | Phase::Stopped => {}
         }
     }
 

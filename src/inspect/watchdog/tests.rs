@@ -28,6 +28,13 @@ fn watch() -> Heard {
     Heard { _watchdog: watchdog, told }
 }
 
+impl Told {
+    fn is_hold_of(&self, wanted: &str) -> bool {
+        let Self::Began(Stuck { what: StuckThing::Hold { lock, .. }, .. }) = self else { return false };
+        lock == wanted
+    }
+}
+
 impl Heard {
     /// As [`Heard::wait`], for what began at an instant: told within a second of its bound.
     fn wait_in_time<T>(&self, began: Instant, pick: impl FnMut(Told) -> Option<T>) -> T {
@@ -143,11 +150,10 @@ fn a_lock_is_named_once_with_who_holds_it_and_all_who_wait_for_it() {
     let lock = Arc::new(Lock::new("watched lock", ()));
     let release = Release::new();
     let (held, block) = (Arc::clone(&lock), release.blocker());
-    spawn("keeper of the lock", async move {
+    let keeper = spawn("keeper of the lock", async move {
         let _held = held.lock();
         block();
-    })
-    .detach();
+    });
     while lock_report("watched lock").holder.is_none() {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -158,32 +164,35 @@ fn a_lock_is_named_once_with_who_holds_it_and_all_who_wait_for_it() {
         })
         .collect();
     drop(guard);
-    let (holder, waiting, site) = heard.wait(|told| match told {
-        Told::Began(Stuck { what: StuckThing::Hold { lock, site, taken_at, holder, waiters }, .. })
-            if lock == "watched lock" =>
-        {
-            let taken_at = taken_at.expect("it is held");
-            assert!(taken_at.starts_with("src/inspect/watchdog/tests.rs:") && taken_at != site, "{taken_at}");
-            Some((holder, waiters, site))
-        }
-        Told::Began(_) | Told::Ended(_) => None,
+    // All of what is told of it, from the look that finds it on: the holder and each who waits block their threads for
+    // longer than they may, which is told of the lock, once.
+    let mut said = Vec::new();
+    heard.wait(|told| {
+        let is_it = told.is_hold_of("watched lock");
+        said.push(told);
+        is_it.then_some(())
     });
-    assert_eq!(holder.expect("a task of ours").name, "keeper of the lock");
+    std::thread::sleep(BOUND * 3);
+    said.extend(heard.told.try_iter());
+    let ids: Vec<_> = waiters.iter().map(|waiter| waiter.id()).chain([keeper.id()]).collect();
+    said.retain(|told| match told {
+        Told::Began(Stuck { what: StuckThing::Poll { task, .. }, .. }) => ids.contains(&task.id),
+        told => told.is_hold_of("watched lock"),
+    });
+    let [
+        Told::Began(Stuck {
+            what: StuckThing::Hold { site, taken_at, holder, waiters: waiting, .. }, ..
+        }),
+    ] = &said[..]
+    else {
+        panic!("{said:?}")
+    };
+    let taken_at = taken_at.as_deref().expect("it is held");
+    assert!(taken_at.starts_with("src/inspect/watchdog/tests.rs:") && taken_at != site, "{taken_at}");
+    assert_eq!(holder.as_ref().expect("a task of ours").name, "keeper of the lock");
     let names: BTreeSet<_> = waiting.iter().map(|task| task.name.to_string()).collect();
     assert_eq!(names, (1..=3).map(|number| format!("waiter {number} for the lock")).collect());
     assert!(site.starts_with("src/inspect/watchdog/tests.rs:"), "{site}");
-    // Each of them blocks its thread for longer than it may: that is told of the lock, once.
-    std::thread::sleep(BOUND * 3);
-    let of_waiters = |told: &Told| match told {
-        Told::Began(stuck) => match &stuck.what {
-            StuckThing::Poll { task, .. } => waiters.iter().any(|waiter| waiter.id() == task.id),
-            StuckThing::Hold { lock, .. } => lock == "watched lock",
-            _ => false,
-        },
-        Told::Ended(_) => false,
-    };
-    let again: Vec<_> = heard.told.try_iter().filter(of_waiters).collect();
-    assert_eq!(again, []);
     let report = lock_report("watched lock");
     assert!(report.held_ms.is_some() && report.waiters.len() == 3, "{report:?}");
     drop(release);

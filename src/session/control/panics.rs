@@ -14,10 +14,10 @@ impl Control {
     /// A task panicked, which is a bug of ours. The torrent that it served is in error from now on: where it was the
     /// torrent's owner for good, otherwise until a person resumes it.
     pub(super) fn panicked(&mut self, panic: &TaskPanic) {
-        let Some(torrent) = panic.torrent else { return };
         let message = format!("\"{}\" ended by a bug, made at {}: {}", panic.name, panic.site, panic.text);
         let kind = EventKind::Notice { severity: Severity::Error, message: Untrusted::new(message) };
-        self.event(Some(torrent), kind);
+        self.event(panic.torrent, kind);
+        let Some(torrent) = panic.torrent else { return };
         if self.drivers.get(&torrent).is_some_and(|owner| owner.id() == panic.id) {
             let budget = self.shared.budget.clone();
             // What it had of the shared budget is for others now.

@@ -44,7 +44,12 @@ impl Control {
 /// The file is put together here, so that the owner goes on.
 async fn recording(inbox: &inspect::Sender<ToDriver>) -> Result<Answer, Refusal> {
     let (reply, answer) = inspect::reply("a recording");
-    let gone = || Refusal::new("the torrent is just being removed");
+    let gone = || {
+        Refusal::new(
+            "nobody answers for the torrent: it is being removed, its metadata just came, or a bug ended it; try again, \
+             and see its row",
+        )
+    };
     inbox.send(ToDriver::Recording(reply)).await.map_err(|_| gone())?;
     let recording = answer.await.map_err(|_| gone())?.map_err(|why| Refusal::new(why.to_string()))?;
     let bytes = inspect::aside(|| recording.to_bytes());

@@ -141,17 +141,26 @@ impl Fetching {
         let now = self.outside.shared.clock.now();
         self.plan(now);
         self.offer_found(now);
-        self.recorder.settle(now, &self.fetch);
+        self.settle_recorder(now);
         self.publish(now);
         for answer in answers {
             match answer {
                 PendingAnswer::Done(reply) => reply.send(()),
                 PendingAnswer::Recording(reply) => {
                     let now = self.outside.shared.clock.now();
-                    reply.send(self.recorder.recording(now, &self.fetch));
+                    reply.send(inspect::aside(|| self.recorder.recording(now, &self.fetch)));
                 }
                 PendingAnswer::Detail(reply) => reply.send(Arc::new(self.detail(now, self.row()))),
             }
+        }
+    }
+
+    /// A fetch that holds much of what peers claim has a state of megabytes.
+    fn settle_recorder(&mut self, now: Time) {
+        if self.recorder.is_due(now) {
+            inspect::aside(|| self.recorder.settle(now, &self.fetch));
+        } else {
+            self.recorder.settle(now, &self.fetch);
         }
     }
 

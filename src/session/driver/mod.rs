@@ -263,15 +263,19 @@ impl Driver {
     /// One turn. Of a large torrent it may take long, for instance where a peer tells of half a million pieces: other
     /// torrents whose owners wait on the same thread must not wait for that.
     fn turn_of_any_length(&mut self, batch: &mut Vec<ToDriver>) {
-        let info = self.torrent.info();
-        let is_large = info.piece_count() as usize + info.files.len() >= limits::TURN_ASIDE_FROM;
         // A turn without inputs is one whose deadline came.
         let may_be_long = || batch.is_empty() || batch.iter().any(ToDriver::may_be_long);
-        if is_large && (self.pictures.is_watched() || may_be_long()) {
+        if self.is_large() && (self.pictures.is_watched() || may_be_long()) {
             inspect::aside(|| self.turn(batch));
         } else {
             self.turn(batch);
         }
+    }
+
+    /// Whether what costs by the piece or by the file takes long.
+    fn is_large(&self) -> bool {
+        let info = self.torrent.info();
+        info.piece_count() as usize + info.files.len() >= limits::TURN_ASIDE_FROM
     }
 
     /// How long after its deadline it goes on.

@@ -3,7 +3,6 @@
 use super::Driver;
 use crate::engine::io::Input;
 use crate::inspect;
-use crate::limits;
 use crate::recorder::{NotRecorded, Recording};
 use crate::units::Time;
 
@@ -19,14 +18,14 @@ impl Driver {
 
     /// Before the first turn and between turns: writes the torrent's state where that is due. Of a large one that takes a
     /// while, which others who wait on this thread must not wait for. Without a first state nothing is recorded: so it is
-    /// while the inspector notes nothing, for measuring what both cost.
+    /// where the inspector noted nothing from the start, for measuring what both cost.
     pub(super) fn settle_recorder(&mut self, now: Time) {
         if !inspect::is_noting() {
             return;
         }
+        let is_large = self.is_large();
         let (recorder, torrent) = (&mut self.recorder, &self.torrent);
-        let pieces = torrent.info().piece_count() as usize;
-        if recorder.is_due(now) && pieces >= limits::TURN_ASIDE_FROM {
+        if recorder.is_due(now) && is_large {
             inspect::aside(|| recorder.settle(now, torrent));
         } else {
             recorder.settle(now, torrent);

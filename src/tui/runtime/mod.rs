@@ -7,6 +7,7 @@
 mod clipboard;
 mod painter;
 mod reader;
+mod saving;
 mod signals;
 mod terminal;
 mod turns;
@@ -168,6 +169,7 @@ pub async fn run(link: Link, options: Options) -> Result<Exit, TuiError> {
         save: options.save,
         dump: options.dump,
         saved_in,
+        writing: false,
         chaos: options.chaos,
         asks: 0,
         waiting: VecDeque::new(),
@@ -201,6 +203,8 @@ struct Screen {
     save: Option<Save>,
     dump: Option<WriteDump>,
     saved_in: inspect::Sender<Result<PathBuf, String>>,
+    /// A file is being written; one at a time, however long a key is held down.
+    writing: bool,
     chaos: Option<Chaos>,
     /// Commands whose answer is still to come.
     asks: usize,
@@ -225,7 +229,7 @@ impl Screen {
         mut answers: inspect::Receiver<Answered>,
         mut saved: inspect::Receiver<Result<PathBuf, String>>,
     ) -> Exit {
-        let turns = Turns::of(&input, Arc::clone(&self.link.tell));
+        let mut turns = Turns::of(&input, Arc::clone(&self.link.tell));
         let mut panics = inspect::subscribe_panics();
         let mut ticks = interval(limits::SCREEN_TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -236,7 +240,14 @@ impl Screen {
             let next_frame = self.next_frame();
             exit = tokio::select! {
                 event = input.recv() => match event {
-                    Some(Ok(Some(event))) => turns.make("key", self.input(event)).await,
+                    Some(Ok(Some(event))) => {
+                        let exit = turns.make("key", self.input(event)).await;
+                        // What it changed is seen also while nobody drives the timers.
+                        if self.is_frame_due() {
+                            turns.make("draw", async { self.draw() }).await;
+                        }
+                        exit
+                    }
                     Some(Ok(None)) => turns.make("tick", self.beat()).await,
                     Some(Err(_)) | None => Some(Exit::TerminalGone),
                 },
@@ -252,7 +263,10 @@ impl Screen {
                 Some(event) = self.link.events.recv() => {
                     turns.make("event", self.take(Message::Event(event))).await
                 }
-                Some(saved) = saved.recv() => turns.make("saved", self.take(Message::Saved(saved))).await,
+                Some(saved) = saved.recv() => {
+                    self.writing = false;
+                    turns.make("saved", self.take(Message::Saved(saved))).await
+                }
                 // Of the others the engine tells.
                 Some(panic) = panics.recv() => match panic.torrent {
                     None => turns.make("panic", self.take(Message::Event(told_of(&panic)))).await,
@@ -287,6 +301,10 @@ impl Screen {
     fn next_frame(&self) -> Option<Instant> {
         let due = self.drawn.map_or_else(Instant::now, |drawn| drawn + limits::FRAME_INTERVAL);
         (self.dirty && self.terminal.is_idle()).then_some(due)
+    }
+
+    fn is_frame_due(&self) -> bool {
+        self.next_frame().is_some_and(|due| due <= Instant::now())
     }
 
     fn draw(&mut self) {
@@ -325,7 +343,7 @@ impl Screen {
     async fn beat(&mut self) -> Option<Exit> {
         let is_overdue = self.ticked.elapsed() >= limits::SCREEN_TICK + limits::TERMINAL_POLL;
         let exit = if is_overdue { self.tick().await } else { None };
-        if self.next_frame().is_some_and(|due| due <= Instant::now()) {
+        if self.is_frame_due() {
             self.draw();
         }
         exit
@@ -382,38 +400,6 @@ impl Screen {
             }
         }
         None
-    }
-
-    /// Has a text written where that may take its time.
-    fn save(&mut self, name: String, text: String) {
-        match self.save.clone() {
-            Some(save) => self.write("screen: write a text", move || (save.0)(&name, &text)),
-            None => self.model.toasts.push(Severity::Error, text::CANNOT_SAVE),
-        }
-    }
-
-    /// Has everything that the inspector sees written.
-    fn write_dump(&mut self) {
-        match self.dump.clone() {
-            Some(dump) => self.write("screen: write a dump", move || (dump.0)()),
-            None => self.model.toasts.push(Severity::Error, text::CANNOT_SAVE),
-        }
-    }
-
-    /// Writes on a thread of its own: every worker of the runtime may be held, which is what the file is to tell of.
-    fn write(
-        &mut self,
-        name: &'static str,
-        write: impl FnOnce() -> std::io::Result<PathBuf> + Send + 'static,
-    ) {
-        let saved_in = self.saved_in.clone();
-        let started = inspect::spawn_thread(name, move || {
-            // The screen may have ended meanwhile; the file is there all the same.
-            let _ = saved_in.send_blocking(write().map_err(|source| source.to_string()));
-        });
-        if let Err(source) = started {
-            self.model.toasts.push(Severity::Error, text::not_saved(&source.to_string()));
-        }
     }
 
     /// Has trouble made.

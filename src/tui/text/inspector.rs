@@ -117,6 +117,9 @@ pub const DUMPING: &str = "Writing a dump of all pages...";
 /// Saving is not possible.
 pub const CANNOT_SAVE: &str = "Files cannot be saved from here.";
 
+/// Another file is to be written before one is.
+pub const STILL_WRITING: &str = "The last file is still being written.";
+
 /// A page of it.
 pub const fn inspector_page(kind: DumpKind) -> &'static str {
     match kind {
