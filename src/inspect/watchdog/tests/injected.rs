@@ -196,5 +196,11 @@ fn who_sends_to_a_queue_whose_reader_died_learns_it_at_once_and_nothing_is_stuck
     assert_eq!((report.kind, report.depth, report.capacity), (QueueKind::Nobody, 0, 2));
     assert_eq!((report.full_ms, report.oldest_ms, report.receiver), (None, None, None));
     std::thread::sleep(BOUND * 4);
-    assert_eq!(heard.mentions("orphan: "), []);
+    // The reader's own last poll may be long: with it goes the printing of its panic.
+    let told: Vec<_> = heard
+        .told
+        .try_iter()
+        .filter(|told| names_of(told, "orphan: queue") || names_of(told, "orphan: waits"))
+        .collect();
+    assert_eq!(told, []);
 }
