@@ -173,10 +173,10 @@ fn what_others_say_hides_what_urls_have_and_addresses_however_it_is_spelled_and_
     assert!(found.is_empty(), "{found:#?}");
     assert_eq!(shown.len(), SAID.len());
     for (at, kept) in [
-        (0, "cannot resolve host-00002.invalid: no such host"),
-        (2, "the certificate is for *.above-host-00002.invalid alone"),
-        (3, "no answer of below.host-00002.invalid"),
-        (11, "failed:[2001:db8::1]:6881"),
+        (0, "cannot resolve host-00001.invalid: no such host"),
+        (2, "the certificate is for *.above-host-00001.invalid alone"),
+        (3, "no answer of below.host-00001.invalid"),
+        (11, "failed:[2001:db8::3]:6881"),
         (20, "heard of 224.0.0.1"),
     ] {
         assert_eq!(shown[at], kept);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::*;
 use crate::codec::extension::HANDSHAKE_ID;
 use crate::contract::{Direction, Untrusted, WebseedKind, WebseedOrigin};
+use crate::engine::NamedWebseed;
 use crate::engine::io::{Effect, FetchError, FetchErrorKind, HostAsk, HostNews, NewConnection};
 use crate::engine::torrent::{Policy, Setup, StartingPoint, Torrent, WhenComplete};
-use crate::engine::webseeds::NamedWebseed;
+
 use crate::units::{FileIndex, PeerId};
 
 const FILE: &str = "ubuntu-22-04-desktop-amd64-image.iso";
