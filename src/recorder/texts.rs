@@ -129,6 +129,7 @@ fn is_of_word(letter: char) -> bool {
     letter.is_alphanumeric() || matches!(letter, '-' | '_')
 }
 
+/// Hosts, and words that are parts of URLs or look like secrets.
 fn plain(word: &str, with: &impl Words) -> String {
     runs(
         word,
