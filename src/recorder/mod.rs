@@ -9,7 +9,9 @@
 
 mod entry;
 mod file;
+mod hosts;
 mod machine;
+mod names;
 mod redact;
 mod redacting;
 mod replay;

@@ -178,11 +178,11 @@ impl Recorder {
         let Some(last) = self.parts.back() else { return };
         let spare = last.entries.capacity() - last.entries.len();
         let mut more = if needed <= spare { 0 } else { needed.max(last.entries.len() / 8).max(256) };
-        let room = RECORDING_BYTES_MAX - self.bytes;
-        if self.parts.len() == 1 && needed <= room {
-            more = more.min(room);
+        // Room to grow is no reason to drop anything.
+        self.make_room(needed.min(more));
+        if more > 0 {
+            more = more.min(RECORDING_BYTES_MAX - self.bytes).max(needed);
         }
-        self.make_room(more);
         // Where one part is too much, the turn that made it so is not recorded.
         let Some(last) = self.parts.back_mut() else { return };
         let before = last.entries.capacity();

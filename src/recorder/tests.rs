@@ -12,6 +12,7 @@ use crate::units::{ConnectionId, PieceIndex, Time};
 
 mod crafted;
 mod hiding;
+mod identity;
 mod large;
 mod magnet;
 

@@ -3,12 +3,16 @@
 //! Text in a recording is composed of text in it (an event of what a tracker said, say), so each word is replaced alone,
 //! and the same everywhere.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
 
 /// Shortest part of a URL that is looked for in other texts, in bytes: a shorter one is a word like others.
-const TELLING_BYTES_MIN: usize = 6;
+pub(super) const TELLING_BYTES_MIN: usize = 6;
 /// Shortest word with digits that is taken for a secret wherever it stands, in bytes.
 const SECRET_BYTES_MIN: usize = 16;
+
+/// Colons of an IPv6 address at most.
+const V6_COLONS_MAX: usize = 8;
 
 /// What becomes of the words of a text.
 pub(super) trait Words {
@@ -22,6 +26,8 @@ pub(super) trait Words {
     fn known_host(&self, word: &str) -> Option<String>;
     /// A word outside of URLs that may be a part that a URL has.
     fn known_secret(&self, word: &str) -> Option<String>;
+    /// Where in what is no URL the first part that a URL has and that is no word lies.
+    fn known_part(&self, word: &str) -> Option<Range<usize>>;
 }
 
 /// The text with its words replaced.
@@ -30,8 +36,9 @@ pub(super) fn rewrite(text: &str, with: &impl Words) -> String {
         let bare = word.trim_end();
         let after = &word[bare.len()..];
         let replaced = match bare.split_once("://") {
-            Some((scheme, rest)) => url(scheme, rest, with),
-            None => with_addresses(&plain(bare, with), with),
+            // More than a scheme may stand there, and a scheme is a word that is no secret.
+            Some((before, rest)) => url(&no_url(before, with), rest, with),
+            None => no_url(bare, with),
         };
         replaced + after
     });
@@ -101,16 +108,41 @@ fn is_usual(part: &str) -> bool {
     part.is_empty() || matches!(stem, "announce" | "scrape" | "tracker")
 }
 
-/// A word that is no URL: it may be, or have in it, what a URL has.
+/// What is no URL: it may be, or have in it, what a URL has, and addresses.
+fn no_url(word: &str, with: &impl Words) -> String {
+    let mut out = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some(part) = with.known_part(rest) {
+        out.push_str(&with_addresses(&plain(&rest[..part.start], with), with));
+        out.push_str(&with.secret(&rest[part.clone()]));
+        rest = &rest[part.end..];
+    }
+    out + &with_addresses(&plain(rest, with), with)
+}
+
+/// Whether a text is one word to [`plain`].
+pub(super) fn is_word(text: &str) -> bool {
+    text.chars().all(is_of_word)
+}
+
+fn is_of_word(letter: char) -> bool {
+    letter.is_alphanumeric() || matches!(letter, '-' | '_')
+}
+
+/// Hosts, and words that are parts of URLs or look like secrets.
 fn plain(word: &str, with: &impl Words) -> String {
-    let is_of_host = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
-    runs(word, is_of_host, |run| {
-        let bare = run.trim_matches('.');
-        if let Some(host) = with.known_host(bare) {
-            return run.replacen(bare, &host, 1);
-        }
-        runs(run, |letter| is_of_host(letter) && letter != '.', |token| secret_word(token, with))
-    })
+    runs(
+        word,
+        |letter| is_of_word(letter) || letter == '.',
+        |run| {
+            let bare = [&['.'][..], &['.', '-', '_']].map(|around| run.trim_matches(around));
+            let host = bare.into_iter().find_map(|bare| Some((bare, with.known_host(bare)?)));
+            match host {
+                Some((bare, host)) => run.replacen(bare, &host, 1),
+                None => runs(run, is_of_word, |token| secret_word(token, with)),
+            }
+        },
+    )
 }
 
 fn secret_word(token: &str, with: &impl Words) -> String {
@@ -142,16 +174,63 @@ fn runs(text: &str, is_part: impl Fn(char) -> bool, replace: impl Fn(&str) -> St
 /// The text with every address in it replaced, whether or not a port follows.
 fn with_addresses(text: &str, with: &impl Words) -> String {
     let is_part = |letter: char| letter.is_ascii_hexdigit() || matches!(letter, '.' | ':' | '[' | ']');
-    runs(text, is_part, |word| {
-        let bare = word.trim_end_matches(['.', ':']);
-        let after = &word[bare.len()..];
-        match (bare.parse::<SocketAddr>(), bare.trim_matches(['[', ']']).parse::<IpAddr>()) {
-            (Ok(address), _) => {
-                format!("{}{after}", SocketAddr::new(with.ip(address.ip()), address.port()))
+    runs(text, is_part, |run| {
+        let starts = [0, run.len() - run.trim_start_matches(['.', ':']).len()];
+        let ends = [run.len(), run.trim_end_matches(['.', ':']).len()];
+        let parts = starts.into_iter().flat_map(|start| ends.map(|end| start..end));
+        let address = parts
+            .filter(|part| part.start < part.end)
+            .find_map(|part| Some((part.clone(), whole_address(&run[part], with)?)));
+        match address {
+            Some((part, address)) => format!("{}{address}{}", &run[..part.start], &run[part.end..]),
+            None => {
+                // Words may be of the same letters: `failed:` and `:banned` are, in part.
+                runs(run, |letter| !matches!(letter, '[' | ']'), |run| with_addresses_among(run, with))
             }
-            (_, Ok(ip)) if bare.starts_with('[') => format!("[{}]{after}", with.ip(ip)),
-            (_, Ok(ip)) => format!("{}{after}", with.ip(ip)),
-            (Err(_), Err(_)) => word.to_owned(),
         }
     })
+}
+
+fn whole_address(text: &str, with: &impl Words) -> Option<String> {
+    match (text.parse::<SocketAddr>(), text.trim_matches(['[', ']']).parse::<IpAddr>()) {
+        (Ok(address), _) => Some(SocketAddr::new(with.ip(address.ip()), address.port()).to_string()),
+        (_, Ok(ip)) if text.starts_with('[') => Some(format!("[{}]", with.ip(ip))),
+        (_, Ok(ip)) => Some(with.ip(ip).to_string()),
+        (Err(_), Err(_)) => None,
+    }
+}
+
+/// With the longest parts between colons that are an address replaced.
+fn with_addresses_among(run: &str, with: &impl Words) -> String {
+    let ends: Vec<usize> = run.match_indices(':').map(|(at, _)| at).chain([run.len()]).collect();
+    let starts = std::iter::once(0).chain(ends.iter().map(|end| end + 1));
+    let mut out = String::with_capacity(run.len());
+    let mut done = 0;
+    for (start, ends) in starts.zip((0..ends.len()).map(|at| &ends[at..])) {
+        let ends = ends.iter().take(V6_COLONS_MAX + 1).rev();
+        let address = ends.filter(|end| start >= done && **end > start).find_map(|end| {
+            let ip = run[start..*end].parse::<Ipv6Addr>().ok()?;
+            Some((*end, ip))
+        });
+        if let Some((end, ip)) = address {
+            out.push_str(&with_dotted_quads(&run[done..start], with));
+            out.push_str(&with.ip(ip.into()).to_string());
+            done = end;
+        }
+    }
+    out + &with_dotted_quads(&run[done..], with)
+}
+
+fn with_dotted_quads(text: &str, with: &impl Words) -> String {
+    runs(
+        text,
+        |letter| letter.is_ascii_digit() || letter == '.',
+        |run| {
+            let bare = run.trim_matches('.');
+            match bare.parse::<Ipv4Addr>() {
+                Ok(ip) => run.replacen(bare, &with.ip(ip.into()).to_string(), 1),
+                Err(_) => run.to_owned(),
+            }
+        },
+    )
 }

@@ -152,3 +152,28 @@ fn what_cannot_be_written_is_not_tried_in_each_turn() {
     assert_eq!(broken.written.get(), 1, "a state that cannot be written");
     assert_eq!(recorder.recording(Time::ZERO, &broken), Err(NotRecorded::Unwritable));
 }
+
+#[test]
+fn what_there_is_room_for_is_never_dropped_for_room_to_grow() {
+    let small = Made::of(1000);
+    let mut recorder = Recorder::default();
+    recorder.settle(Time::ZERO, &small);
+    let input = |recorder: &mut Recorder, number: u64| {
+        let reason = "x".repeat(8 << 10);
+        recorder.input(Time::ZERO, &small, &Input::Closed { connection: ConnectionId(number), reason });
+    };
+    for number in 0..8 {
+        input(&mut recorder, number);
+    }
+    // A second part, all in one turn: only the first one is there to be dropped.
+    recorder.settle(Time::ZERO + TRY_EVERY, &small);
+    assert_eq!(recorder.parts.len(), 2);
+    let fits = (RECORDING_BYTES_MAX - 1000) / (8200 + 16);
+    for number in 0..fits as u64 {
+        input(&mut recorder, number);
+        assert!(recorder.bytes() > 0, "all is lost after {number} of {fits}");
+        assert!(recorder.bytes() <= RECORDING_BYTES_MAX, "{} bytes", recorder.bytes());
+    }
+    let kept = recorder.recording(Time::ZERO + TRY_EVERY, &small).unwrap();
+    assert!(kept.parts.len() == 1 && kept.parts[0].entries.len() >= fits * 8192, "the first one went");
+}
