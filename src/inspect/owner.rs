@@ -3,6 +3,7 @@
 //! What makes an owner late is what people wait for: how long the oldest item of its queue has been there, how long the
 //! turn that runs takes, which turn was the longest and what that did.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -15,11 +16,21 @@ use super::mark::{micros, millis_since, now_mark, now_nanos};
 use super::registry::{OWNERS, task_name};
 use super::waits::current_task;
 use crate::contract::{OwnerReport, TaskId};
+use crate::limits::TURN_SLOW;
 
 /// The loop of the task that made it, until it is dropped.
-#[derive(Debug)]
 pub struct Owner {
     entry: Arc<OwnerEntry>,
+    tell_slow: Option<TellSlow>,
+}
+
+/// Hears how long a slow turn took, and what took longest in it.
+type TellSlow = Box<dyn Fn(Duration, &'static str) + Send + Sync>;
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Owner").field("entry", &self.entry).finish_non_exhaustive()
+    }
 }
 
 /// Counters of an owner.
@@ -50,7 +61,12 @@ impl Owner {
             longest_input: Mutex::new(""),
             latest_us: AtomicU64::new(0),
         });
-        Self { entry }
+        Self { entry, tell_slow: None }
+    }
+
+    /// Tells of each turn that takes `limits::TURN_SLOW` or longer, when it has ended.
+    pub fn telling(self, tell: impl Fn(Duration, &'static str) + Send + Sync + 'static) -> Self {
+        Self { tell_slow: Some(Box::new(tell)), ..self }
     }
 
     /// Makes a whole turn, which is of one kind.
@@ -81,10 +97,13 @@ impl Owner {
         let OwnerEntry { turns, turn_began, longest_us, longest_input, .. } = &*self.entry;
         turns.store(turns.load(Relaxed) + 1, Relaxed);
         turn_began.store(0, Relaxed);
-        let took = micros(took);
-        if took > longest_us.load(Relaxed) {
-            longest_us.store(took, Relaxed);
+        let micros = micros(took);
+        if micros > longest_us.load(Relaxed) {
+            longest_us.store(micros, Relaxed);
             *longest_input.lock() = slowest;
+        }
+        if let Some(tell) = self.tell_slow.as_ref().filter(|_| took >= TURN_SLOW) {
+            tell(took, slowest);
         }
     }
 

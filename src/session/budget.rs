@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::clock::Clock;
+use super::handle::EventHub;
 use crate::engine::budget::{Budget, Flow, Grant, HostMessage, HostPlaces};
 use crate::engine::io::{HostAsk, HostKey};
 use crate::inspect;
@@ -40,8 +41,8 @@ pub(in crate::session) enum ToBudget {
 type Torrents = BTreeMap<TorrentId, Deliver>;
 
 /// Runs until nobody can ask any more.
-pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, clock: Clock) {
-    let owner = inspect::Owner::of(&inbox);
+pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, clock: Clock, events: EventHub) {
+    let owner = inspect::Owner::of(&inbox).telling(events.slow_turns(clock, None, "budget: "));
     let mut desk = Desk::new(clock);
     let mut ticks = interval(limits::GRANT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -142,12 +143,35 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::EventKind;
     use crate::engine::io::HostNews;
+    use crate::session::Handle;
+
+    #[tokio::test]
+    async fn a_slow_turn_is_an_event_that_names_what_it_did() {
+        let (handle, ends) = Handle::new(0);
+        let mut events = handle.events();
+        let (budget, inbox) = inspect::channel("test: to a slow budget", 4);
+        inspect::spawn("test: slow budget", run(inbox, Clock::start(), ends.events)).detach();
+        let slow = |takes| -> Deliver {
+            Box::new(move |_| {
+                std::thread::sleep(takes);
+                true
+            })
+        };
+        let begin = |takes| ToBudget::Begin(TorrentId([1; 20]), slow(takes));
+        assert!(budget.send(begin(limits::TURN_SLOW / 5)).await.is_ok());
+        assert!(budget.send(begin(limits::TURN_SLOW)).await.is_ok());
+        let EventKind::SlowTurn { millis, input } = events.recv().await.unwrap().kind else {
+            panic!("another")
+        };
+        assert!(u128::from(millis) >= limits::TURN_SLOW.as_millis() && input == "budget: message", "{input}");
+    }
 
     #[tokio::test]
     async fn a_torrent_too_busy_to_hear_of_a_limit_is_told_when_it_has_room() {
         let (budget, inbox) = inspect::channel("test: to the budget", 4);
-        inspect::spawn("test: budget", run(inbox, Clock::start())).detach();
+        inspect::spawn("test: budget", run(inbox, Clock::start(), Handle::new(0).1.events)).detach();
         let (driver, mut inputs) = inspect::channel("test: inputs of a torrent", 1);
         let deliver: Deliver = Box::new(move |grant| driver.try_send(grant).is_ok());
         assert!(budget.send(ToBudget::Begin(TorrentId([1; 20]), deliver)).await.is_ok());
@@ -167,7 +191,7 @@ mod tests {
     #[tokio::test]
     async fn places_reach_a_torrent_that_was_too_busy_and_are_free_again_when_it_ends() {
         let (budget, inbox) = inspect::channel("test: to the budget", 16);
-        inspect::spawn("test: budget", run(inbox, Clock::start())).detach();
+        inspect::spawn("test: budget", run(inbox, Clock::start(), Handle::new(0).1.events)).detach();
         let host = HostKey::from("http://h:80");
         let (one, two) = (TorrentId([1; 20]), TorrentId([2; 20]));
         let mut inboxes = Vec::new();

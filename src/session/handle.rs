@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use super::clock::Clock;
 use super::status;
 use crate::contract::{Answer, Command, Event, EventKind, Refusal, Severity, Snapshot, Untrusted};
 use crate::inspect;
 use crate::limits::{EVENT_QUEUE, REQUEST_QUEUE};
+use crate::units::TorrentId;
 
 /// The engine, as a front end sees it.
 #[derive(Clone, Debug)]
@@ -137,6 +140,21 @@ impl EventHub {
         let (queue, receiver) = inspect::channel("events for a front end", EVENT_QUEUE);
         self.listeners.lock().push(Listener { queue, dropped: 0 });
         receiver
+    }
+
+    /// What an owner tells of its slow turns with; `whose` goes before what the turn did.
+    pub(in crate::session) fn slow_turns(
+        &self,
+        clock: Clock,
+        torrent: Option<TorrentId>,
+        whose: &'static str,
+    ) -> impl Fn(Duration, &'static str) + Send + Sync + 'static {
+        let events = self.clone();
+        move |took, what| {
+            let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let kind = EventKind::SlowTurn { millis, input: format!("{whose}{what}") };
+            events.tell(&Event { at: clock.now(), torrent, kind });
+        }
     }
 
     /// Tells all listeners.

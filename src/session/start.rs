@@ -111,7 +111,7 @@ pub(in crate::session) async fn start_with_directory(
     let clock = Clock::start();
     let watchdog = watch_over(clock, ends.events.clone())?;
     let (budget, budget_inbox) = inspect::channel("what the budget is told", limits::BUDGET_QUEUE);
-    inspect::spawn("budget", budget::run(budget_inbox, clock)).detach();
+    inspect::spawn("budget", budget::run(budget_inbox, clock, ends.events.clone())).detach();
     let limits_say = ToBudget::Limits(settings.down_limit, settings.up_limit);
     let _ = budget.send(limits_say).await;
     let bind = (!settings.bind.is_unspecified()).then_some(settings.bind);

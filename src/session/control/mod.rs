@@ -112,7 +112,8 @@ impl Control {
 
     /// Runs until a shutdown is asked for, or nobody can ask any more.
     pub(in crate::session) async fn run(mut self) {
-        let owner = inspect::Owner::of(&self.ends.requests);
+        let slow_turns = self.ends.events.slow_turns(self.shared.clock, None, "control: ");
+        let owner = inspect::Owner::of(&self.ends.requests).telling(slow_turns);
         let mut panics = inspect::subscribe_panics();
         let mut ticks = interval(limits::SNAPSHOT_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

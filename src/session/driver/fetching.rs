@@ -109,7 +109,9 @@ pub(in crate::session) fn start_fetch(shared: Shared, parts: FetchParts) -> (End
 impl Fetching {
     async fn run(mut self, mut inbox: inspect::Receiver<ToDriver>) {
         let mut batch = Vec::with_capacity(limits::TURN_INPUTS_MAX);
-        let owner = inspect::Owner::of(&inbox);
+        let slow_turns =
+            self.outside.shared.events.slow_turns(self.outside.shared.clock, Some(self.outside.id), "");
+        let owner = inspect::Owner::of(&inbox).telling(slow_turns);
         self.recorder.settle(self.outside.shared.clock.now(), &self.fetch);
         owner.turn("begin", || self.turn(&mut batch));
         while !self.ended {
