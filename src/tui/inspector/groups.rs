@@ -172,7 +172,15 @@ fn task(row: &TaskReport, naming: Naming) -> Row {
         waits: Untrusted::new(waits(&row.waits, naming)),
         ..kind(place, state, naming(&row.name), &row.site)
     };
-    Row { kind, since_ms: row.waited_ms.or(row.poll_ms).or(Some(row.age_ms)), numbers }
+    // Whoever is just being polled, or about to be, is so since a moment that nobody noted: its age would look like a stall.
+    let since_ms = match row.state {
+        TaskState::Running => row.poll_ms,
+        TaskState::Ready => None,
+        TaskState::Waiting | TaskState::Finished | TaskState::Aborted | TaskState::Panicked(_) => {
+            row.waited_ms.or(row.poll_ms).or(Some(row.age_ms))
+        }
+    };
+    Row { kind, since_ms, numbers }
 }
 
 /// What a task waits for: any of it makes it go on.

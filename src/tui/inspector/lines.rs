@@ -132,7 +132,8 @@ mod tests {
         }
         rows.push(report("control", TaskState::Waiting, 1000));
         rows.push(report("old \u{1b}[2J", TaskState::Finished, 1000));
-        rows.push(report("peer 1.2.3.4:9", TaskState::Running, 5000));
+        let polled = report("peer 1.2.3.4:9", TaskState::Running, 60_000);
+        rows.push(TaskReport { poll_ms: Some(5000), ..polled });
         let expected = [
             "5 tasks and threads, and 1 that ended lately",
             " COUNT  STATE      SINCE  NAME, NUMBERS, PLACE",

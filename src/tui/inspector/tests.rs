@@ -38,6 +38,21 @@ fn named(inspector: &Inspector, at: usize) -> String {
 }
 
 #[test]
+fn who_is_about_to_go_on_is_not_said_to_have_been_so_for_all_its_life() {
+    let Dump { rows: DumpRows::Tasks(mut rows), .. } = look(&["ready", "just polled", "held", "waits"])
+    else {
+        panic!("tasks")
+    };
+    for (row, state) in rows.iter_mut().zip([TaskState::Ready, TaskState::Running, TaskState::Running]) {
+        (row.state, row.waited_ms) = (state, None);
+    }
+    rows[2].poll_ms = Some(7);
+    let rows = DumpRows::Tasks(rows);
+    let since: Vec<_> = (0..4).map(|at| groups::member(&rows, at).unwrap().longest_ms).collect();
+    assert_eq!(since, [None, None, Some(7), Some(4000)]);
+}
+
+#[test]
 fn it_asks_once_a_second_and_not_while_it_waits_or_is_frozen() {
     let mut inspector = Inspector::default();
     let at = Duration::from_secs;
