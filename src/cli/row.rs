@@ -57,10 +57,11 @@ impl<'a> StatusLine<'a> {
             requests_in_flight,
             disk_queue_bytes,
             wasted_bytes,
+            hash_failures: _,
             listen_port,
             added_unix_s: _,
         } = row;
-        let PeerCounts { connected, seeds, half_open, unchoked_us, known: _ } = *peers;
+        let PeerCounts { connected, seeds, half_open, unchoked_us, known: _, banned: _ } = *peers;
         Self {
             t_s: to_millis(t_s),
             id: *id,
@@ -114,6 +115,7 @@ mod tests {
             requests_in_flight: 8,
             disk_queue_bytes: 9,
             wasted_bytes: 10,
+            hash_failures: 13,
             listen_port: 11,
             added_unix_s: 12,
         };

@@ -1,5 +1,6 @@
 //! The first 68 bytes of a connection (BEP 3) and the reserved bits in them (BEP 5, 6, 10, 52).
 
+use crate::contract::ReservedBits;
 use crate::units::PeerId;
 
 /// Bytes of a handshake.
@@ -33,6 +34,16 @@ impl ReservedBit {
     /// Sets the bit.
     pub const fn set(self, reserved: &mut [u8; 8]) {
         reserved[self.byte] |= self.mask;
+    }
+}
+
+/// The bits of eight reserved bytes, with the short names of those that are known.
+pub fn reserved_bits(reserved: &[u8; 8]) -> ReservedBits {
+    let known = [(EXTENSION, "ltep"), (FAST, "fast"), (DHT, "dht"), (V2, "v2")];
+    let names = known.into_iter().filter(|(bit, _)| bit.is_set(reserved));
+    ReservedBits {
+        bits: u64::from_be_bytes(*reserved),
+        names: names.map(|(_, name)| name.to_owned()).collect(),
     }
 }
 
@@ -86,6 +97,8 @@ mod tests {
         EXTENSION.set(&mut reserved);
         FAST.set(&mut reserved);
         assert_eq!(reserved, [0, 0, 0, 0, 0, 0x10, 0, 0x04]);
+        let ReservedBits { bits, names } = reserved_bits(&reserved);
+        assert_eq!((bits, names.join(" ").as_str()), (0x10_0004, "ltep fast"));
         assert!(FAST.is_set(&reserved) && !DHT.is_set(&reserved) && !V2.is_set(&reserved));
         let handshake = Handshake { reserved, info_hash: [7; 20], peer_id: PeerId([9; 20]) };
         assert_eq!(Handshake::decode(&handshake.encode()), Ok(handshake));

@@ -12,6 +12,7 @@ use super::policy::OrderChange;
 use super::snapshot::{EngineStatus, Priority, TorrentDetail, TorrentRow};
 use super::status::StatusReport;
 use super::untrusted::Untrusted;
+use super::vitals::TorrentVitals;
 use super::webseed::WebseedAction;
 use crate::units::{FileIndex, Rate, Time, TorrentId};
 
@@ -101,6 +102,8 @@ pub enum Command {
     Status,
     /// One torrent in full. Gives [`Answer::Detail`].
     Detail(TorrentId),
+    /// One torrent with what only reports tell. Gives [`Answer::Vitals`].
+    Vitals(TorrentId),
     /// The program from within: what is stuck, and all tasks, locks or queues. Gives [`Answer::Dump`].
     Dump(DumpKind),
     /// All torrents, each from within where its owner answers. Gives [`Answer::Report`].
@@ -251,6 +254,8 @@ pub enum Answer {
     },
     /// One torrent in full.
     Detail(Arc<TorrentDetail>),
+    /// One torrent in full, and what only reports tell.
+    Vitals(Arc<TorrentDetail>, Box<TorrentVitals>),
     /// The program from within.
     Dump(Box<Dump>),
     /// All torrents from within.

@@ -14,6 +14,7 @@ mod runs;
 mod snapshot;
 mod status;
 mod untrusted;
+mod vitals;
 mod webseed;
 
 pub use bytes::FileBytes;
@@ -36,4 +37,5 @@ pub use snapshot::{
 };
 pub use status::{FailureKind, OwnerSays, StatusReport, TorrentInside, TorrentReport};
 pub use untrusted::{Untrusted, acts_or_hides, redact_url};
+pub use vitals::{PeerVitals, ReservedBits, TorrentVitals};
 pub use webseed::{WebseedAction, WebseedKind, WebseedOrigin, WebseedRequestRow, WebseedRow, WebseedState};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::DownloadOrder;
 use super::runs::PieceRuns;
 use super::untrusted::Untrusted;
+use super::vitals::ReservedBits;
 use super::webseed::WebseedRow;
 use crate::units::{ConnectionId, FileIndex, PieceIndex, Rate, Time, TorrentId};
 
@@ -32,6 +33,12 @@ pub struct Snapshot {
 pub struct EngineStatus {
     /// The TCP port peers reach us at.
     pub listen_port: u16,
+    /// The peer id of this run (BEP 20); what is not printable ASCII as `\x00`.
+    #[serde(default)]
+    pub peer_id: String,
+    /// What our handshakes announce.
+    #[serde(default)]
+    pub reserved: ReservedBits,
     /// Payload bytes per second from all peers.
     pub down_bps: Rate,
     /// Payload bytes per second to all peers.
@@ -90,6 +97,9 @@ pub struct TorrentRow {
     pub disk_queue_bytes: u64,
     /// Bytes received that were of no use: duplicates, unasked for, or of a failed piece.
     pub wasted_bytes: u64,
+    /// Pieces that came whole and failed their hash, in this run.
+    #[serde(default)]
+    pub hash_failures: u64,
     /// The TCP port peers reach us at.
     pub listen_port: u16,
     /// Seconds since the Unix epoch when it was added.
@@ -145,6 +155,9 @@ pub struct PeerCounts {
     pub unchoked_us: u32,
     /// Known by address, connected or not.
     pub known: u32,
+    /// Addresses that are not talked to again, for lies.
+    #[serde(default)]
+    pub banned: u32,
 }
 
 /// How many webseeds, by state.

@@ -10,6 +10,7 @@ use super::event::EventKind;
 use super::inspection::{OwnerReport, Stuck};
 use super::runs::Blocked;
 use super::snapshot::{EngineStatus, PeerRow, TorrentRow, TrackerRow};
+use super::vitals::TorrentVitals;
 use super::webseed::WebseedRow;
 use crate::units::Time;
 
@@ -87,6 +88,9 @@ pub struct TorrentInside {
     pub webseeds: Vec<WebseedRow>,
     /// Its connections.
     pub peers: Vec<PeerRow>,
+    /// What only this report tells of it and its connections.
+    #[serde(default)]
+    pub vitals: TorrentVitals,
 }
 
 /// What went wrong for a torrent, as its log tells it.

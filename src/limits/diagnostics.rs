@@ -19,6 +19,12 @@ pub const STATUS_OWNERS_AT_ONCE: usize = 16;
 /// Runs of pieces that a report shows of one torrent: a screen full; the counts beside it say the rest.
 pub const STATUS_RUNS_MAX: usize = 256;
 
+/// Numbers of peers told apart in a report's line of availability: in a larger swarm the rest are counted as one.
+pub const STATUS_AVAILABILITIES_MAX: usize = 64;
+
+/// Pieces that a report names of what one peer is asked for: a line or two.
+pub const STATUS_PIECES_MAX: usize = 32;
+
 // ---- diagnostics server ------------------------------------------------------------------------------------------
 
 /// Clients of the diagnostics server that are served at once: a person, a scraper, a profiler. Beyond them the oldest is

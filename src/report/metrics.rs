@@ -69,6 +69,11 @@ pub const NAMES: &[(&str, &str, &str)] = &[
         COUNTER,
         "Bytes that were of no use: duplicates, unasked for, of failed pieces",
     ),
+    (
+        "unchoke_torrent_hash_failures_total",
+        COUNTER,
+        "Pieces that came whole and failed their hash, in this run",
+    ),
     ("unchoke_torrent_download_bytes_per_second", GAUGE, "Payload in"),
     ("unchoke_torrent_upload_bytes_per_second", GAUGE, "Payload out"),
     ("unchoke_torrent_done_bytes", GAUGE, "Bytes of wanted files that are here and verified"),
@@ -76,7 +81,11 @@ pub const NAMES: &[(&str, &str, &str)] = &[
     ("unchoke_torrent_total_bytes", GAUGE, "Bytes of all files"),
     ("unchoke_torrent_requests_in_flight", GAUGE, "Block requests on the wire to peers"),
     ("unchoke_torrent_disk_queue_bytes", GAUGE, "Bytes of it that wait for a disk thread"),
-    ("unchoke_torrent_peers", GAUGE, "Peers, by kind: connected, seeds, half_open, unchoked_us, known"),
+    (
+        "unchoke_torrent_peers",
+        GAUGE,
+        "Peers, by kind: connected, seeds, half_open, unchoked_us, known, banned",
+    ),
     ("unchoke_torrent_webseeds", GAUGE, "Webseeds, by kind: active, backing_off"),
     (
         "unchoke_torrent_pieces",
@@ -172,6 +181,7 @@ fn torrent(page: &mut Page, row: &TorrentRow) {
     page.put("unchoke_torrent_downloaded_bytes_total", &[mine], row.downloaded_bytes);
     page.put("unchoke_torrent_uploaded_bytes_total", &[mine], row.uploaded_bytes);
     page.put("unchoke_torrent_wasted_bytes_total", &[mine], row.wasted_bytes);
+    page.put("unchoke_torrent_hash_failures_total", &[mine], row.hash_failures);
     page.put("unchoke_torrent_download_bytes_per_second", &[mine], row.down_bps.0);
     page.put("unchoke_torrent_upload_bytes_per_second", &[mine], row.up_bps.0);
     page.put("unchoke_torrent_done_bytes", &[mine], row.done_bytes);
@@ -186,6 +196,7 @@ fn torrent(page: &mut Page, row: &TorrentRow) {
         ("half_open", peers.half_open),
         ("unchoked_us", peers.unchoked_us),
         ("known", peers.known),
+        ("banned", peers.banned),
     ] {
         page.put("unchoke_torrent_peers", &[mine, ("kind", kind)], count);
     }

@@ -3,14 +3,16 @@
 //! Pieces are runs of a count and a letter: `C` complete, `c` being checked, `?` not known, `-` not wanted, `R` requested,
 //! `P` partly here, `!` wanted and not requestable now, `.` wanted and missing.
 
+mod sources;
+
 use std::fmt::Write as _;
 
 use super::{seconds, shown};
 use crate::contract::{
-    DownloadOrder, FirstLast, OwnerReport, OwnerSays, PeerRow, PieceSequence, StatusReport, StuckThing,
-    TaskName, TorrentInside, TorrentReport, TorrentRow, TrackerRow, WebseedRow,
+    DownloadOrder, FirstLast, OwnerReport, OwnerSays, PieceSequence, ReservedBits, StatusReport, StuckThing,
+    TaskName, TorrentInside, TorrentReport, TorrentRow, TorrentVitals,
 };
-use crate::limits::BLOCK_BYTES;
+use crate::limits::{BLOCK_BYTES, STATUS_AVAILABILITIES_MAX};
 use crate::units::Rate;
 
 /// The report as text, safe to show.
@@ -22,6 +24,10 @@ pub fn status(report: &StatusReport) -> String {
     let _ = writeln!(text, "unchoke {}", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(text, "Running for: {} s", at.as_micros() / 1_000_000);
     let _ = writeln!(text, "Listen port: {}", engine.listen_port);
+    let _ = writeln!(text, "Peer ID: \"{}\"", engine.peer_id);
+    let _ = writeln!(text, "Extension bits: {}", bits(&engine.reserved));
+    let banned: u64 = torrents.iter().map(|torrent| u64::from(torrent.row.peers.banned)).sum();
+    let _ = writeln!(text, "Banned IPs: {banned}, each torrent's own counted");
     let _ = writeln!(
         text,
         "Rates: {} B/s down (limit {}), {} B/s up (limit {})",
@@ -115,6 +121,9 @@ fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport, lag:
     );
     let cause = row.cause.as_ref().map(|cause| format!(", {}", cause.shown())).unwrap_or_default();
     let _ = writeln!(text, "Infohash: {}", row.id);
+    if let OwnerSays::Inside(inside) = owner {
+        identity(text, &inside.vitals);
+    }
     let _ = writeln!(text, "State: {}{cause}", row.state.word());
     match owner {
         OwnerSays::Inside(_) => {}
@@ -131,10 +140,39 @@ fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport, lag:
         let _ = writeln!(text, "Owner: {}", owner_words(lag));
     }
     let _ = writeln!(text, "Order: {}, added {} s after the Unix epoch", order(row.order), row.added_unix_s);
+    flows(text, row);
+    if let OwnerSays::Inside(inside) = owner {
+        self::inside(text, inside);
+    }
     let _ = writeln!(
         text,
-        "Transfer: {} B/s down, {} B/s up, {} bytes down, {} bytes up, {} wasted",
-        row.down_bps.0, row.up_bps.0, row.downloaded_bytes, row.uploaded_bytes, row.wasted_bytes
+        "{} peer conns ({} seeds, {} unchoke us), {} half open, {} known, {} banned",
+        row.peers.connected,
+        row.peers.seeds,
+        row.peers.unchoked_us,
+        row.peers.half_open,
+        row.peers.known,
+        row.peers.banned
+    );
+    if let OwnerSays::Inside(inside) = owner {
+        sources::peers(text, inside, row.pieces.total);
+        if let Some((what, millis)) = &inside.vitals.next_deadline {
+            let _ = writeln!(text, "timer next: {millis} ms, for {what}");
+        }
+    }
+}
+
+/// What flows, what is on its way, and how its pieces stand.
+fn flows(text: &mut String, row: &TorrentRow) {
+    let _ = writeln!(
+        text,
+        "Transfer: {} B/s down, {} B/s up, {} bytes down, {} bytes up, {} wasted, {} pieces failed their hash",
+        row.down_bps.0,
+        row.up_bps.0,
+        row.downloaded_bytes,
+        row.uploaded_bytes,
+        row.wasted_bytes,
+        row.hash_failures
     );
     let _ = writeln!(
         text,
@@ -153,17 +191,25 @@ fn section(text: &mut String, TorrentReport { row, owner }: &TorrentReport, lag:
         pieces.checking,
         pieces.unknown
     );
-    if let OwnerSays::Inside(inside) = owner {
-        self::inside(text, inside);
+}
+
+/// What a torrent is known by, and how much of its metadata is here.
+fn identity(text: &mut String, vitals: &TorrentVitals) {
+    if let Some(hash) = &vitals.info_hash_v2 {
+        let _ = writeln!(text, "Infohash v2: {hash}");
     }
-    let _ = writeln!(
-        text,
-        "{} peer conns ({} seeds, {} unchoke us), {} half open, {} known",
-        row.peers.connected, row.peers.seeds, row.peers.unchoked_us, row.peers.half_open, row.peers.known
-    );
-    if let OwnerSays::Inside(inside) = owner {
-        inside.peers.iter().for_each(|row| peer(text, row, pieces.total));
-    }
+    let (have, bytes) = (vitals.metadata_have_bytes, vitals.metadata_bytes);
+    let _ = match bytes {
+        Some(bytes) if bytes == have => writeln!(text, "Metadata length: {bytes}"),
+        Some(bytes) => writeln!(text, "Metadata length: {bytes}, as a peer claims; {have} bytes of it here"),
+        None => writeln!(text, "Metadata length: not known yet"),
+    };
+    let _ = writeln!(text, "Announce key: {:08x}", vitals.announce_key);
+}
+
+/// Reserved bytes in hex, with the names of what is known of them.
+fn bits(reserved: &ReservedBits) -> String {
+    format!("{:016x} ({})", reserved.bits, reserved.names.join(", "))
 }
 
 fn order(order: DownloadOrder) -> String {
@@ -181,7 +227,15 @@ fn order(order: DownloadOrder) -> String {
 fn inside(text: &mut String, inside: &TorrentInside) {
     let chunks = inside.piece_length.div_ceil(BLOCK_BYTES);
     let _ = writeln!(text, "Piece length: {} ({chunks} chunks)", inside.piece_length);
+    let _ = writeln!(text, "Piece request order length: {}", inside.vitals.order_length);
     let _ = writeln!(text, "Piece States: {}", inside.piece_states);
+    if !inside.vitals.availability.is_empty() {
+        let _ = writeln!(text, "Piece availability frequency: {}", availability(&inside.vitals.availability));
+    }
+    if !inside.vitals.readers.is_empty() {
+        let spans = inside.vitals.readers.iter().map(|(first, last)| format!("{}:{}", first.0, last.0 + 1));
+        let _ = writeln!(text, "Reader Pieces: {}", spans.collect::<Vec<_>>().join(" "));
+    }
     if !inside.blocked.is_empty() {
         let blocked = inside.blocked.iter().map(|(why, count)| format!("{} {count}", why.word()));
         let _ = writeln!(text, "Wanted and not requestable: {}", blocked.collect::<Vec<_>>().join(", "));
@@ -199,103 +253,28 @@ fn inside(text: &mut String, inside: &TorrentInside) {
     if !inside.trackers.is_empty() {
         text.push_str("Enabled trackers:\n");
     }
-    inside.trackers.iter().for_each(|row| tracker(text, row));
+    inside.trackers.iter().for_each(|row| sources::tracker(text, row));
     if !inside.webseeds.is_empty() {
         text.push_str("webseeds:\n");
     }
-    inside.webseeds.iter().for_each(|row| webseed(text, row));
-}
-
-fn tracker(text: &mut String, row: &TrackerRow) {
-    let next = row.next_announce_s.map_or("none planned".to_owned(), |seconds| format!("{seconds}s"));
-    let last = row
-        .last_answer_s
-        .map_or(String::new(), |seconds| format!(", last ann: {} peers {seconds}s ago", row.peers));
-    let counted = [(row.seeds, "seeds"), (row.leeches, "leeches"), (row.downloads, "downloads")];
-    let counted =
-        counted.map(|(count, word)| count.map_or(String::new(), |count| format!(", {count} {word}")));
-    let message = row.message.as_ref().map(|message| format!(", {}", message.shown())).unwrap_or_default();
-    let _ = writeln!(
-        text,
-        "    \"{}\"  tier {}, {:?}, next ann: {next}{last}{}{message}",
-        row.url.shown(),
-        row.tier,
-        row.state,
-        counted.concat()
-    );
-}
-
-fn webseed(text: &mut String, row: &WebseedRow) {
-    let _ = writeln!(text, "- {}", row.url.shown());
-    let retry = row.retry_s.map(|seconds| format!(", asked again in {seconds}s")).unwrap_or_default();
-    let _ = writeln!(text, "  {}{retry}, failures in a row: {}", row.state.word(), row.failures);
-    if let Some(error) = &row.last_error {
-        let _ = writeln!(text, "  last error: {}", error.shown());
+    for row in &inside.webseeds {
+        let touched = inside.vitals.webseed_pieces.iter().find(|(key, _)| *key == row.key);
+        sources::webseed(text, row, touched.map_or(0, |(_, pieces)| *pieces));
     }
-    let answer = [
-        row.protocol.as_ref().map(|protocol| format!(", over {}", shown(protocol))),
-        row.last_status.map(|status| format!(", last status {status}")),
-        row.latency_ms.map(|latency| format!(", {latency} ms to its head")),
-    ];
-    let answer = answer.map(Option::unwrap_or_default).concat();
-    let _ = writeln!(
-        text,
-        "  {} connections{answer}, {} files lacking, {} requests wait for its host",
-        row.connections, row.files_lacking, row.waiting_for_host
-    );
-    for request in &row.requests {
-        let _ = writeln!(
-            text,
-            "  active request: pieces {} to {}, {} of {} bytes, {} ms old, silent for {} ms",
-            request.first.0,
-            request.last.0,
-            request.received_bytes,
-            request.bytes,
-            request.age_ms,
-            request.silent_ms
-        );
-    }
-    let _ = writeln!(
-        text,
-        "  {} of {} requests, {} bytes ({} wasted), dr: {} B/s",
-        row.requests.len(),
-        row.requests_max,
-        row.downloaded_bytes,
-        row.wasted_bytes,
-        row.down_bps.0
-    );
 }
 
-fn peer(text: &mut String, row: &PeerRow, pieces: u32) {
-    let flags = row.flags;
-    let letter = |set, letter| if set { letter } else { "" };
-    let ours = [letter(flags.we_are_interested, "i"), letter(flags.we_choke, "c")].concat();
-    let theirs = [letter(flags.they_are_interested, "i"), letter(flags.they_choke, "c")].concat();
-    let extra = [
-        letter(flags.snubbed, " snubbed"),
-        letter(flags.optimistic, " optimistic"),
-        letter(flags.seed, " seed"),
-        letter(flags.fast, " fast"),
-        letter(flags.extended, " ltep"),
-    ];
-    let _ = writeln!(text, "- {} ({:?}, {:?})", row.address, row.direction, row.source);
-    let _ = writeln!(text, "  client: \"{}\"", row.client.shown());
-    let _ = writeln!(
-        text,
-        "  reqq: {}/{}:{}, flags: {ours}:{theirs}{}",
-        row.requests_out,
-        row.pipeline,
-        row.requests_in,
-        extra.concat()
-    );
-    let _ = writeln!(
-        text,
-        "  last msg: {}s ago, connected: {}s ago, {}/{pieces} completed",
-        row.last_message_s, row.connected_s, row.pieces_have
-    );
-    let _ = writeln!(
-        text,
-        "  {} bytes down at {} B/s, {} bytes up at {} B/s",
-        row.downloaded_bytes, row.down_bps.0, row.uploaded_bytes, row.up_bps.0
-    );
+/// How many pieces so many peers have, `1: 12, 5: 660`; those that more have than are told apart are one entry.
+fn availability(counts: &[(u32, u32)]) -> String {
+    let (told, rest) = counts.split_at(counts.len().min(STATUS_AVAILABILITIES_MAX));
+    let mut words: Vec<_> = told.iter().map(|(peers, pieces)| format!("{peers}: {pieces}")).collect();
+    if let Some((fewest, _)) = rest.first() {
+        words.push(format!(
+            "{fewest} and more: {}",
+            rest.iter().map(|(_, pieces)| u64::from(*pieces)).sum::<u64>()
+        ));
+    }
+    words.join(", ")
 }
+
+#[cfg(test)]
+mod tests;

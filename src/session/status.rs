@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::Handle;
 use crate::contract::{
     Answer, Command, FailureKind, OwnerSays, PieceRun, PieceRuns, StatusReport, TorrentDetail, TorrentInside,
-    TorrentReport, TorrentRow,
+    TorrentReport, TorrentRow, TorrentVitals,
 };
 use crate::inspect;
 use crate::limits::{
@@ -48,15 +48,17 @@ pub(super) async fn gather(handle: &Handle) -> StatusReport {
 
 async fn torrent(handle: &Handle, row: &Arc<TorrentRow>) -> TorrentReport {
     let asked = Instant::now();
-    let (row, owner) = match inspect::timeout(STATUS_OWNER_WAIT, handle.ask(Command::Detail(row.id))).await {
-        Ok(Ok(Answer::Detail(detail))) => (&detail.row.clone(), OwnerSays::Inside(Box::new(inside(&detail)))),
+    let (row, owner) = match inspect::timeout(STATUS_OWNER_WAIT, handle.ask(Command::Vitals(row.id))).await {
+        Ok(Ok(Answer::Vitals(detail, vitals))) => {
+            (&detail.row.clone(), OwnerSays::Inside(Box::new(inside(&detail, *vitals))))
+        }
         Ok(Ok(_) | Err(_)) => (row, OwnerSays::Gone),
         Err(_elapsed) => (row, OwnerSays::Silent { waited_ms: millis(asked.elapsed()) }),
     };
     TorrentReport { row: Arc::clone(row), owner }
 }
 
-fn inside(detail: &TorrentDetail) -> TorrentInside {
+fn inside(detail: &TorrentDetail, vitals: TorrentVitals) -> TorrentInside {
     let mut blocked = BTreeMap::new();
     for run in detail.runs.iter() {
         if let Some(why) = run.blocked {
@@ -80,6 +82,7 @@ fn inside(detail: &TorrentDetail) -> TorrentInside {
         trackers: detail.trackers.clone(),
         webseeds: detail.webseeds.clone(),
         peers: detail.peers.clone(),
+        vitals,
     }
 }
 
@@ -220,7 +223,7 @@ mod tests {
             turn_ms: Some(60),
             ..owner.clone()
         };
-        let says = OwnerSays::Inside(Box::new(inside(&detail)));
+        let says = OwnerSays::Inside(Box::new(inside(&detail, TorrentVitals::default())));
         let report = StatusReport {
             at: Time::ZERO,
             engine: EngineStatus::default(),
@@ -251,7 +254,7 @@ mod tests {
                     Command::Status => {
                         request.reply.send(Ok(Answer::Status { at: Time::ZERO, engine: Default::default() }));
                     }
-                    Command::Detail(torrent) if torrent == TorrentId([2; 20]) => kept.push(request.reply),
+                    Command::Vitals(torrent) if torrent == TorrentId([2; 20]) => kept.push(request.reply),
                     _ => request.reply.send(Err(crate::contract::Refusal::new("gone"))),
                 }
             }

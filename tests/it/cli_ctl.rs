@@ -130,6 +130,7 @@ fn row(last_byte: u8) -> Arc<TorrentRow> {
         requests_in_flight: 0,
         disk_queue_bytes: 0,
         wasted_bytes: 0,
+        hash_failures: 0,
         listen_port: 7,
         added_unix_s: 0,
     })

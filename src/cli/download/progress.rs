@@ -139,6 +139,7 @@ mod tests {
             requests_in_flight: 0,
             disk_queue_bytes: 0,
             wasted_bytes: 0,
+            hash_failures: 0,
             listen_port: 1,
             added_unix_s: 0,
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::MetadataFetch;
 use crate::contract::{
-    PeerCounts, PieceCounts, PieceRuns, TorrentDetail, TorrentRow, Untrusted, WebseedCounts,
+    PeerCounts, PieceCounts, PieceRuns, TorrentDetail, TorrentRow, TorrentVitals, Untrusted, WebseedCounts,
 };
 use crate::engine::torrent::DetailExtras;
 use crate::units::{Rate, Time};
@@ -39,14 +39,33 @@ impl MetadataFetch {
                 half_open: self.known.calling(),
                 unchoked_us: 0,
                 known: self.known.count(),
+                banned: count(self.bans.count()),
             },
             webseeds: WebseedCounts::default(),
             pieces: PieceCounts::default(),
             requests_in_flight: count(requests),
             disk_queue_bytes: 0,
             wasted_bytes: self.wasted_bytes,
+            hash_failures: 0,
             listen_port: self.listen_port,
             added_unix_s,
+        }
+    }
+
+    /// What is known of it and its peers beyond [`Self::detail`].
+    pub fn vitals(&self, now: Time) -> TorrentVitals {
+        // Of what peers claim, the dictionary that most is here of.
+        let best = self.assemblies.iter().max_by_key(|(_, assembly)| assembly.bytes());
+        let millis = |at: Time| u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
+        let deadline = self.next_deadline();
+        TorrentVitals {
+            info_hash_v2: self.magnet.info_hash_v2.map(|hash| hash.to_string()),
+            announce_key: self.trackers.announce_key(),
+            metadata_bytes: best.map(|(claim, _)| u64::from(claim.total_bytes)),
+            metadata_have_bytes: best.map_or(0, |(_, assembly)| assembly.bytes() as u64),
+            next_deadline: deadline.map(|(at, reason)| (reason.words().to_owned(), millis(at))),
+            peers: self.connections.values().map(|peer| peer.connection.vitals(now, 0)).collect(),
+            ..TorrentVitals::default()
         }
     }
 

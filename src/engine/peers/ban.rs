@@ -92,6 +92,10 @@ impl Bans {
         self.banned.is_empty()
     }
 
+    pub(in crate::engine) fn count(&self) -> usize {
+        self.banned.len()
+    }
+
     pub(in crate::engine) fn list(&self) -> Vec<BannedPeer> {
         self.banned.iter().copied().collect()
     }

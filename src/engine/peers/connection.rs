@@ -1,13 +1,15 @@
 //! One connection: who chokes whom, what the peer has, and the flows each way.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::history::History;
 use super::rate::RateMeter;
 use super::requests::Requests;
 use super::upload::UploadQueue;
 use crate::codec::extension::{Extension, ExtensionHandshake};
 use crate::codec::{handshake, peer_id};
-use crate::contract::{Direction, PeerFlags, PeerRow, PeerSource, Untrusted};
+use crate::contract::{Direction, PeerFlags, PeerRow, PeerSource, PeerVitals, Untrusted};
 use crate::engine::bits::Bits;
 use crate::engine::io::NewConnection;
 use crate::units::{ConnectionId, PeerId, PieceIndex, Time};
@@ -32,6 +34,8 @@ pub(in crate::engine) struct Connection {
     pub(in crate::engine) source: PeerSource,
     pub(in crate::engine) peer_id: PeerId,
     pub(in crate::engine) client: Untrusted,
+    /// The reserved bytes of its handshake.
+    pub(in crate::engine) reserved: [u8; 8],
     /// Both ends speak BEP 6.
     pub(in crate::engine) fast: bool,
     /// Both ends speak BEP 10.
@@ -55,6 +59,7 @@ pub(in crate::engine) struct Connection {
     pub(in crate::engine) up: RateMeter,
     pub(in crate::engine) downloaded_bytes: u64,
     pub(in crate::engine) uploaded_bytes: u64,
+    pub(in crate::engine) history: History,
     pub(in crate::engine) unasked_blocks: u32,
     pub(in crate::engine) rejects: u32,
     /// Requests for blocks of the info dictionary.
@@ -85,6 +90,7 @@ impl Connection {
             source,
             peer_id: new.peer_id,
             client: peer_id::client_name(&new.peer_id),
+            reserved: new.reserved,
             fast: handshake::FAST.is_set(&new.reserved),
             extended: handshake::EXTENSION.is_set(&new.reserved),
             extension_ids: [0; Extension::ALL.len()],
@@ -103,6 +109,7 @@ impl Connection {
             up: RateMeter::default(),
             downloaded_bytes: 0,
             uploaded_bytes: 0,
+            history: History::default(),
             unasked_blocks: 0,
             rejects: 0,
             metadata_asks: 0,
@@ -180,6 +187,30 @@ impl Connection {
             requests_in: self.upload.len(),
             connected_s: now.since(self.connected_at).as_secs(),
             last_message_s: now.since(self.last_received_at).as_secs(),
+        }
+    }
+
+    /// What only a report tells. `pieces_touched`: the unfinished pieces that hold a block of it.
+    pub(in crate::engine) fn vitals(&self, now: Time, pieces_touched: u32) -> PeerVitals {
+        let mut requested: BTreeMap<PieceIndex, u32> = BTreeMap::new();
+        self.requests.iter().for_each(|entry| *requested.entry(entry.piece).or_default() += 1);
+        let spoken = Extension::ALL.into_iter();
+        let spoken = spoken.filter_map(|extension| Some((extension, self.extension_id(extension)?)));
+        PeerVitals {
+            connection: self.id,
+            peer_id: Untrusted::new(self.peer_id.0.escape_ascii().to_string()),
+            reserved: handshake::reserved_bits(&self.reserved),
+            extensions: spoken.map(|(extension, id)| (extension.name().to_owned(), id)).collect(),
+            requests_max: self.requests.queue_max(),
+            given_up: self.requests.given_up(),
+            interested_s: self.history.interested.total(now).as_secs(),
+            expecting_s: self.history.expecting.total(now).as_secs(),
+            last_useful_s: self.history.last_useful_at.map(|at| now.since(at).as_secs()),
+            blocks_in: self.history.blocks_in,
+            blocks_useful: self.history.blocks_useful,
+            blocks_out: self.history.blocks_out,
+            pieces_touched,
+            requested: requested.into_iter().collect(),
         }
     }
 }

@@ -5,6 +5,7 @@
 pub(in crate::engine) mod ban;
 pub(in crate::engine) mod choker;
 pub(in crate::engine) mod connection;
+pub(in crate::engine) mod history;
 pub(in crate::engine) mod known;
 pub(in crate::engine) mod rate;
 pub(in crate::engine) mod requests;

@@ -48,6 +48,16 @@ impl Requests {
         self.queue_max = requests.clamp(1, limits::PIPELINE_MAX);
     }
 
+    /// The most requests this peer queues.
+    pub(in crate::engine) fn queue_max(&self) -> u32 {
+        self.queue_max
+    }
+
+    /// How many requests were cancelled or timed out and may still be answered.
+    pub(in crate::engine) fn given_up(&self) -> u32 {
+        u32::try_from(self.forgotten.len()).unwrap_or(u32::MAX)
+    }
+
     /// How many requests there may be on the wire.
     pub(in crate::engine) fn pipeline(&self) -> u32 {
         if self.snubbed { 1 } else { self.pipeline.min(self.queue_max) }

@@ -164,6 +164,7 @@ impl Torrent {
         let asked = if whole_block { peer.requests.arrived(piece, index, now) } else { Asked::Never };
         peer.down.add(now, bytes);
         peer.downloaded_bytes += bytes;
+        peer.history.blocks_in += 1;
         peer.rejects = 0;
         let address = peer.address;
         if asked == Asked::Never {
@@ -190,8 +191,11 @@ impl Torrent {
         let counted = matches!(asked, Asked::Yes | Asked::Twice);
         let holder = if counted { Holder::Counted } else { Holder::NotCounted };
         let used = self.take_block(now, (piece, index), data, Sender::Peer(address), holder);
-        if used == Use::Wasted {
-            self.totals.wasted_bytes += bytes;
+        match used {
+            Use::Wasted => self.totals.wasted_bytes += bytes,
+            Use::Taken => {
+                return self.with_peer(id, |peer| peer.history.useful(now));
+            }
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod start;
 mod storing;
 mod swarm;
 mod view;
+mod vitals;
 mod webseeds;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -96,6 +97,8 @@ struct Totals {
     session_downloaded_bytes: u64,
     session_uploaded_bytes: u64,
     wasted_bytes: u64,
+    /// Pieces that came whole and failed their hash, in this run.
+    hash_failures: u64,
 }
 
 /// Bytes the shared budget lets flow; `None`: no limit.
@@ -133,6 +136,25 @@ pub enum Reason {
     Webseed,
     /// A stop has waited long enough.
     StopGrace,
+}
+
+impl Reason {
+    /// It in words, after "waits for".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Housekeeping => "the next look at overdue requests and silent peers",
+            Self::ChokeRound => "the next choke round",
+            Self::Call => "an address that may be called",
+            Self::EndGame => "the next look for a busy block for an idle peer",
+            Self::Save => "the next save of its record",
+            Self::DiskRetry => "the next try of the disk",
+            Self::Recheck => "more pieces to check",
+            Self::Reader => "a reader that asks no more",
+            Self::Tracker => "a tracker",
+            Self::Webseed => "a webseed",
+            Self::StopGrace => "the end of the time to stop in",
+        }
+    }
 }
 
 impl Torrent {

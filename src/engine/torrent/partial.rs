@@ -1,5 +1,7 @@
 //! The blocks of one piece that is not whole: free, on the wire, in memory, or on disk.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use crate::engine::peers::ban::{Sender, SentBlock};
@@ -109,6 +111,15 @@ impl Partial {
     /// Blocks that are here, in memory or on disk.
     pub(in crate::engine) fn here(&self) -> u32 {
         self.here
+    }
+
+    /// Whose blocks are here.
+    pub(in crate::engine) fn senders(&self) -> BTreeSet<Sender> {
+        let sent = self.blocks.iter().filter_map(|block| match block {
+            Block::Memory { from, .. } | Block::Writing { from, .. } => Some(*from),
+            Block::Free | Block::Requested(_) | Block::Disk | Block::Pad => None,
+        });
+        sent.collect()
     }
 
     /// Whether nothing is here and nothing on the wire.

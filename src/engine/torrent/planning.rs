@@ -21,6 +21,7 @@ impl Torrent {
         let pieces = &self.pieces;
         let mut changes = Vec::new();
         for peer in self.connections.values_mut() {
+            peer.history.expecting.set(now, peer.requests.count() > 0);
             let seen = |interested| {
                 // Only what was gained can begin an interest, and only what was lost can end one.
                 let version = if interested { pieces.needed_lost() } else { pieces.needed_gained() };
@@ -33,6 +34,7 @@ impl Torrent {
             peer.interest_seen = seen(interested);
             if interested != peer.am_interested {
                 peer.am_interested = interested;
+                peer.history.interested.set(now, interested);
                 changes.push((peer.id, interested));
             }
         }
@@ -239,6 +241,7 @@ impl Torrent {
         let (begin, length) = (block.0 * BLOCK_BYTES, self.block_bytes(piece, block));
         if let Some(peer) = self.connections.get_mut(&id) {
             peer.requests.sent(piece, block, now);
+            peer.history.expecting.set(now, true);
         }
         self.allowance.spend_down(u64::from(length));
         self.send(now, id, Message::Request(BlockRequest { piece, begin, length }));

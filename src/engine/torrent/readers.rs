@@ -60,6 +60,16 @@ impl Readers {
         idle.map(|reader| reader.asked_at + limits::READER_IDLE).min()
     }
 
+    /// First and last piece that each wants now or soon.
+    pub(super) fn spans(&self, piece_length: u32) -> Vec<(PieceIndex, PieceIndex)> {
+        let span = |reader: &Reader| {
+            let pieces = reader.levels(piece_length).map(|(piece, _)| piece);
+            let last = pieces.last().unwrap_or(reader.piece(piece_length));
+            (reader.piece(piece_length), last)
+        };
+        self.readers.values().map(span).collect()
+    }
+
     fn forget_idle(&mut self, now: Time) {
         self.readers.retain(|_, reader| {
             reader.standing != Standing::Answered || now < reader.asked_at + limits::READER_IDLE

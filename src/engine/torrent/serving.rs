@@ -186,6 +186,7 @@ impl Torrent {
         let Some(peer) = self.connections.get_mut(&id) else { return };
         let bytes = u64::from(request.length);
         peer.upload.handed_over(bytes);
+        peer.history.blocks_out += 1;
         peer.last_sent_at = now;
         let BlockRequest { piece, begin, .. } = request;
         self.effects.push_back(Effect::SendBlock { connection: id, piece, begin, data });

@@ -92,6 +92,7 @@ impl Torrent {
         let contributors: BTreeSet<Sender> = sent.iter().map(|block| block.from).collect();
         let contributors = u32::try_from(contributors.len()).unwrap_or(u32::MAX);
         self.notify(EventKind::PieceFailed { piece, contributors });
+        self.totals.hash_failures += 1;
         self.pieces.forget_blocks(piece);
         self.pieces.set_state(piece, PieceState::Missing);
         let blocks = self.pieces.blocks_to_fetch(piece) as usize;

@@ -18,6 +18,7 @@ use crate::units::{FileIndex, PieceIndex};
 
 mod hostile;
 mod storing;
+mod telling;
 mod wanting;
 
 const PIECE_BYTES: u32 = 4 * BLOCK_BYTES;

@@ -94,6 +94,11 @@ impl Trackers {
         trackers
     }
 
+    /// What trackers know us by when our address changes (BEP 7).
+    pub fn announce_key(&self) -> u32 {
+        self.key
+    }
+
     /// Adds a tracker as a tier of its own. One that is there already, or is one too many, changes nothing.
     pub fn add(&mut self, url: &str, now: Time) {
         if let Some(at) = self.push(url, now) {

@@ -30,10 +30,22 @@ impl Control {
             return;
         };
         let asking = async move {
-            let detail = detail_of(&inbox).await;
+            let detail = answer_of(&inbox, ToDriver::Detail).await;
             reply.send(detail.map(Answer::Detail));
         };
         inspect::spawn_for(torrent, format!("look at {torrent}"), asking).detach();
+    }
+
+    pub(super) fn vitals(&self, torrent: TorrentId, reply: Reply) {
+        let Some(inbox) = self.directory.inbox(torrent) else {
+            reply.send(Err(no_such_torrent(torrent)));
+            return;
+        };
+        let asking = async move {
+            let vitals = answer_of(&inbox, ToDriver::Vitals).await;
+            reply.send(vitals.map(|(detail, vitals)| Answer::Vitals(detail, Box::new(vitals))));
+        };
+        inspect::spawn_for(torrent, format!("look into {torrent}"), asking).detach();
     }
 
     /// The torrent's detail says which webseeds there are.
@@ -43,7 +55,10 @@ impl Control {
             return;
         };
         let asking = async move {
-            let answer = match detail_of(&inbox).await.and_then(|detail| check_webseed(&detail, &action)) {
+            let answer = match answer_of(&inbox, ToDriver::Detail)
+                .await
+                .and_then(|detail| check_webseed(&detail, &action))
+            {
                 Ok(()) => apply(&inbox, Input::Command(TorrentCommand::Webseed(action))).await,
                 Err(refusal) => Err(refusal),
             };
@@ -75,7 +90,7 @@ impl Control {
             return;
         }
         let setting = async move {
-            let answer = match detail_of(&inbox).await {
+            let answer = match answer_of(&inbox, ToDriver::Detail).await {
                 Ok(detail) => match resolve(&changes, &detail) {
                     Ok(levels) => apply(&inbox, Input::Command(TorrentCommand::SetPriority(levels))).await,
                     Err(refusal) => Err(refusal),
@@ -107,10 +122,14 @@ async fn say(
     Ok(Answer::Done)
 }
 
-async fn detail_of(inbox: &inspect::Sender<ToDriver>) -> Result<std::sync::Arc<TorrentDetail>, Refusal> {
-    let (reply, detail) = inspect::reply("a torrent's detail");
-    inbox.send(ToDriver::Detail(reply)).await.map_err(|_| gone())?;
-    detail.await.map_err(|_| gone())
+/// Asks a driver, and waits for what it says.
+async fn answer_of<T: Send>(
+    inbox: &inspect::Sender<ToDriver>,
+    question: impl FnOnce(inspect::ReplySender<T>) -> ToDriver,
+) -> Result<T, Refusal> {
+    let (reply, answer) = inspect::reply("a torrent's detail");
+    inbox.send(question(reply)).await.map_err(|_| gone())?;
+    answer.await.map_err(|_| gone())
 }
 
 fn gone() -> Refusal {

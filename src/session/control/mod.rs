@@ -222,6 +222,7 @@ impl Control {
             }
             Command::Webseed { torrent, action } => self.webseed(torrent, action, reply),
             Command::Detail(torrent) => self.detail(torrent, reply),
+            Command::Vitals(torrent) => self.vitals(torrent, reply),
             Command::Recording(torrent) => self.recording(torrent, reply),
             Command::Dump(kind) => reply.send(Ok(Answer::Dump(Box::new(inspect::dump(kind))))),
             // The asker's own handle puts it together from many answers.

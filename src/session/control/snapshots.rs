@@ -6,10 +6,12 @@ use std::sync::Arc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Control;
+use crate::codec::handshake;
 use crate::contract::{EngineStatus, Snapshot, TorrentRow};
 use crate::inspect;
 use crate::limits;
 use crate::session::disk::free_bytes;
+use crate::session::net::reserved;
 use crate::units::Rate;
 
 /// Free bytes where payload is saved, looked up now and then by a task of its own: a file system that does not answer
@@ -50,6 +52,8 @@ impl Control {
         let (down_limit, up_limit) = self.limits;
         EngineStatus {
             listen_port: self.listen_port,
+            peer_id: self.shared.peer_id.0.escape_ascii().to_string(),
+            reserved: handshake::reserved_bits(&reserved()),
             down_bps: sum(|row| row.down_bps),
             up_bps: sum(|row| row.up_bps),
             down_limit,

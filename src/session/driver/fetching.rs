@@ -153,6 +153,9 @@ impl Fetching {
                     reply.send(inspect::aside(|| self.recorder.recording(now, &self.fetch)));
                 }
                 PendingAnswer::Detail(reply) => reply.send(Arc::new(self.detail(now, self.row()))),
+                PendingAnswer::Vitals(reply) => {
+                    reply.send((Arc::new(self.detail(now, self.row())), self.fetch.vitals(now)));
+                }
             }
         }
     }
@@ -210,6 +213,7 @@ impl Fetching {
                 self.handle(now, Input::Command(TorrentCommand::SetOrder(order)));
             }
             ToDriver::Detail(reply) => answers.push(PendingAnswer::Detail(reply)),
+            ToDriver::Vitals(reply) => answers.push(PendingAnswer::Vitals(reply)),
             ToDriver::Watch(watch) => self.pictures.watch(watch),
             ToDriver::Fetch(FetchProgress::Wish(changes, reply)) => {
                 self.magnet.wishes.extend(changes);

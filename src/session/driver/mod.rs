@@ -32,7 +32,7 @@ use super::handle::EventHub;
 use super::net::Greeted;
 use super::store::StoreHandle;
 use super::webseed::WebseedClient;
-use crate::contract::{EventKind, OrderChange, TorrentDetail, TorrentRow, Untrusted};
+use crate::contract::{EventKind, OrderChange, TorrentDetail, TorrentRow, TorrentVitals, Untrusted};
 use crate::engine::budget::{Grant, HostMessage};
 use crate::engine::io::{DiskError, Input, ReadError, ReadRequest, ReaderId, TorrentCommand};
 use crate::engine::torrent::{DetailExtras, Torrent};
@@ -64,6 +64,8 @@ pub(in crate::session) enum ToDriver {
     EndRead(ReaderId),
     /// Somebody wants to see all of it, once.
     Detail(inspect::ReplySender<Arc<TorrentDetail>>),
+    /// Somebody wants that and what only reports tell.
+    Vitals(inspect::ReplySender<(Arc<TorrentDetail>, TorrentVitals)>),
     /// Somebody begins or ceases to look at all of it.
     Watch(Watch),
     /// Somebody wants what the flight recorder has; answered when the turn is over.
@@ -83,7 +85,7 @@ impl ToDriver {
         match self {
             Self::Input(input) | Self::Do(input, _) => input.may_be_long(),
             Self::Heard(heard) => heard.input.may_be_long(),
-            Self::Order(..) | Self::Detail(_) | Self::Watch(_) | Self::Recording(_) => true,
+            Self::Order(..) | Self::Detail(_) | Self::Vitals(_) | Self::Watch(_) | Self::Recording(_) => true,
             Self::Greeted(_) | Self::Read(..) | Self::EndRead(_) | Self::DiskNotice(_) | Self::Fetch(_) => {
                 false
             }
@@ -351,6 +353,10 @@ impl Driver {
                 answers.push(PendingAnswer::Detail(reply));
                 "detail"
             }
+            ToDriver::Vitals(reply) => {
+                answers.push(PendingAnswer::Vitals(reply));
+                "vitals"
+            }
             ToDriver::Recording(reply) => {
                 answers.push(PendingAnswer::Recording(reply));
                 "recording"
@@ -405,10 +411,18 @@ impl Driver {
             PendingAnswer::Recording(reply) => reply.send(self.recording()),
             PendingAnswer::Detail(reply) => {
                 let now = self.outside.shared.clock.now();
-                let row = Arc::new(self.torrent.row(now, self.added_unix_s));
-                reply.send(Arc::new(self.detail(now, row)));
+                reply.send(self.detail_of_now(now));
+            }
+            PendingAnswer::Vitals(reply) => {
+                let now = self.outside.shared.clock.now();
+                reply.send((self.detail_of_now(now), self.torrent.vitals(now)));
             }
         }
+    }
+
+    fn detail_of_now(&mut self, now: Time) -> Arc<TorrentDetail> {
+        let row = Arc::new(self.torrent.row(now, self.added_unix_s));
+        Arc::new(self.detail(now, row))
     }
 
     /// Publishes a picture if one is due.
@@ -446,6 +460,7 @@ enum PictureWait {
 enum PendingAnswer {
     Done(inspect::ReplySender<()>),
     Detail(inspect::ReplySender<Arc<TorrentDetail>>),
+    Vitals(inspect::ReplySender<(Arc<TorrentDetail>, TorrentVitals)>),
     Recording(recording::RecordingReply),
 }
 

@@ -27,10 +27,15 @@ pub(in crate::session) enum HandshakeError {
 
 /// What we say of ourselves in one swarm.
 pub(super) fn ours(info_hash: [u8; 20], peer_id: PeerId) -> Handshake {
+    Handshake { reserved: reserved(), info_hash, peer_id }
+}
+
+/// The extensions that our handshakes announce.
+pub(in crate::session) fn reserved() -> [u8; 8] {
     let mut reserved = [0; 8];
     handshake::FAST.set(&mut reserved);
     handshake::EXTENSION.set(&mut reserved);
-    Handshake { reserved, info_hash, peer_id }
+    reserved
 }
 
 pub(super) async fn send(stream: &mut TcpStream, handshake: &Handshake) -> Result<(), HandshakeError> {

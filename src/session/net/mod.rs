@@ -9,6 +9,7 @@ mod listener;
 mod peer;
 
 pub(in crate::session) use dial::{Caller, dial};
+pub(in crate::session) use handshake::reserved;
 pub use listener::BindError;
 pub(in crate::session) use listener::{bind, listen};
 pub(in crate::session) use peer::{Link, Outgoing, OutgoingBlock};

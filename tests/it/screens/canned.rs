@@ -34,6 +34,7 @@ pub(super) fn row(number: u64, name: &str, state: TorrentState) -> TorrentRow {
         requests_in_flight: 0,
         disk_queue_bytes: 0,
         wasted_bytes: 0,
+        hash_failures: 0,
         listen_port: 51413,
         added_unix_s: 1_760_000_000 + number,
     }
@@ -51,7 +52,14 @@ pub(super) fn library() -> Vec<TorrentRow> {
             up_bps: Rate(130_000),
             downloaded_bytes: 3 * gib / 2,
             uploaded_bytes: gib / 4,
-            peers: PeerCounts { connected: 34, seeds: 12, half_open: 3, unchoked_us: 9, known: 180 },
+            peers: PeerCounts {
+                connected: 34,
+                seeds: 12,
+                half_open: 3,
+                unchoked_us: 9,
+                known: 180,
+                banned: 0,
+            },
             webseeds: WebseedCounts { active: 1, backing_off: 1 },
             pieces: PieceCounts {
                 total: 1280,
@@ -67,7 +75,7 @@ pub(super) fn library() -> Vec<TorrentRow> {
         TorrentRow {
             done_bytes: gib - 1,
             cause: Some(Untrusted::new("no_source")),
-            peers: PeerCounts { connected: 2, seeds: 0, half_open: 0, unchoked_us: 0, known: 2 },
+            peers: PeerCounts { connected: 2, seeds: 0, half_open: 0, unchoked_us: 0, known: 2, banned: 0 },
             ..row(
                 2,
                 "A very long name of a torrent that nobody would type by hand but somebody did [2024] (complete)",
@@ -79,7 +87,7 @@ pub(super) fn library() -> Vec<TorrentRow> {
             up_bps: Rate(2_000_000),
             downloaded_bytes: gib,
             uploaded_bytes: 3 * gib,
-            peers: PeerCounts { connected: 5, seeds: 0, half_open: 0, unchoked_us: 0, known: 9 },
+            peers: PeerCounts { connected: 5, seeds: 0, half_open: 0, unchoked_us: 0, known: 9, banned: 0 },
             ..row(3, "archlinux-2026.11.01-x86_64.iso", TorrentState::Seeding)
         },
         TorrentRow {
@@ -110,6 +118,8 @@ pub(super) fn snapshot(rows: Vec<TorrentRow>) -> Snapshot {
     Snapshot {
         at: Time::from_micros(5_000_000),
         engine: EngineStatus {
+            peer_id: String::new(),
+            reserved: Default::default(),
             listen_port: 51413,
             down_bps: Rate(down),
             up_bps: Rate(up),

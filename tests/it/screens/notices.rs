@@ -28,7 +28,7 @@ fn the_cause_comes_first_in_words_with_the_key_that_helps() {
 #[test]
 fn a_healthy_download_says_what_no_column_says() {
     let mut healthy = library().remove(0);
-    healthy.peers = PeerCounts { connected: 1, seeds: 1, half_open: 0, unchoked_us: 1, known: 1 };
+    healthy.peers = PeerCounts { connected: 1, seeds: 1, half_open: 0, unchoked_us: 1, known: 1, banned: 0 };
     healthy.requests_in_flight = 1;
     healthy.wasted_bytes = 3 << 20;
     let screen = Screen::new(80, 24, snapshot(vec![healthy]));
