@@ -121,7 +121,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         }
         None if arguments.demo => {
             reject_bad_config()?;
-            on_runtime(demo::run())
+            on_runtime(demo::run(&arguments.engine))
         }
         None => {
             suggest::check_first(&arguments.sources)?;

@@ -17,6 +17,7 @@ fn every_call_of_the_contract_is_accepted() {
         "",
         "a.torrent magnet:?xt=urn:btih:d43e185e297421ea3f253ae04300e373aef9404e",
         "--demo",
+        "--demo --state-dir s --diagnostics 127.0.0.1:0 --debug --no-dht --no-pex --no-lsd --no-utp",
         "download a.torrent --no-seed --json --events --stats --timeout 60",
         "download a --dir d --config c --state-dir s --bind 127.0.0.1 --port 0 --peer 127.0.0.1:1 --peer [::1]:2",
         "download a --tracker http://t/announce --webseed http://w/ --file **=off --file a/*=high",
@@ -113,6 +114,9 @@ fn wrong_usage_is_refused_with_status_two() {
         "ctl order d43e --sequential maybe",
         "config",
         "--port 5 download a",
+        "--demo a.torrent",
+        "--demo --port 5",
+        "--demo --sequential",
     ] {
         let error = read(line).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}: {error}");

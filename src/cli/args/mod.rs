@@ -11,7 +11,9 @@ mod values;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use ctl::{AddArgs, CtlArgs, CtlCommand, LimitArgs, OrderArgs, ReadArgs, WebseedArgs, WebseedCommand};
 pub use dump::{DumpArgs, DumpWhat};
@@ -49,8 +51,12 @@ pub struct Arguments {
     pub engine: EngineOptions,
 }
 
+/// What may stand beside `--demo`: what it does, and what is so in it anyway.
+const IN_THE_DEMO: [&str; 7] = ["demo", "diagnostics", "debug", "no_dht", "no_pex", "no_lsd", "no_utp"];
+
 impl Arguments {
-    /// Reads the command line. Options of the terminal UI before a command are refused rather than lost.
+    /// Reads the command line. Options that would be lost are refused: those of the terminal UI before a command,
+    /// and those that the demo does not follow.
     pub fn read<I, T>(words: I) -> Result<Self, clap::Error>
     where
         I: IntoIterator<Item = T>,
@@ -58,18 +64,27 @@ impl Arguments {
     {
         let mut command = Self::command();
         let matches = command.try_get_matches_from_mut(words)?;
-        if let Some(name) = matches.subcommand_name() {
-            let misplaced = command.get_arguments().find(|argument| {
-                !argument.is_global_set()
-                    && matches.value_source(argument.get_id().as_str())
-                        == Some(clap::parser::ValueSource::CommandLine)
-            });
-            if let Some(argument) = misplaced {
-                let message = format!("'{argument}' cannot stand before '{name}': give it after the command");
-                return Err(command.error(clap::error::ErrorKind::ArgumentConflict, message));
-            }
+        let given = |argument: &&Arg| {
+            let source = matches.value_source(argument.get_id().as_str());
+            !argument.is_global_set() && source == Some(ValueSource::CommandLine)
+        };
+        let message = if let Some(name) = matches.subcommand_name() {
+            let misplaced = command.get_arguments().find(given);
+            misplaced
+                .map(|found| format!("'{found}' cannot stand before '{name}': give it after the command"))
+        } else if matches.get_flag("demo") {
+            let has_effect = |argument: &&Arg| IN_THE_DEMO.contains(&argument.get_id().as_str());
+            let without_effect = command.get_arguments().filter(given).find(|argument| !has_effect(argument));
+            without_effect.map(|found| {
+                format!("'{found}' has no effect with --demo, which brings its own: leave it out")
+            })
+        } else {
+            None
+        };
+        match message {
+            Some(message) => Err(command.error(ErrorKind::ArgumentConflict, message)),
+            None => Self::from_arg_matches(&matches),
         }
-        Self::from_arg_matches(&matches)
     }
 }
 

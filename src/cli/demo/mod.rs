@@ -39,16 +39,17 @@ const SEED_RATES: [Rate; 3] = [Rate(700_000), Rate(250_000), Rate(60_000)];
 /// A tracker that nobody answers at: port 9 is "discard" and on loopback as good as always closed.
 const DEAD_TRACKER: &str = "http://127.0.0.1:9/announce";
 
-/// Runs the demo to its end.
-pub(super) async fn run() -> anyhow::Result<Exit> {
+/// Runs the demo to its end. Of the options it follows `--diagnostics` and `--debug`.
+pub(super) async fn run(options: &EngineOptions) -> anyhow::Result<Exit> {
+    let diagnostics = engine::bind_diagnostics(options.diagnostics)?;
     let mut signals = Signals::new().context("cannot listen for signals")?;
     let mut output = Output::new();
     let folder = tempfile::Builder::new().prefix("unchoke-demo-").tempdir();
     let folder = folder.context("cannot make a temporary folder: is TMPDIR writable?")?;
-    let mut swarm = Swarm::start(folder.path()).await?;
+    let mut swarm = Swarm::start(folder.path(), engine::debug(options)).await?;
     let on_terminal = screen::is_possible();
     let telling = if on_terminal { Telling::Events } else { Telling::StandardErrorToo };
-    let watched = swarm.downloader.watch(None, telling)?;
+    let watched = swarm.downloader.watch(diagnostics, telling)?;
     let outcome = match on_terminal {
         true => swarm.show().await,
         false => swarm.follow(folder.path(), &mut output, &mut signals).await,
@@ -73,7 +74,7 @@ struct Swarm {
 
 impl Swarm {
     /// Makes the files and starts everything; the downloader has no torrents yet.
-    async fn start(folder: &Path) -> anyhow::Result<Self> {
+    async fn start(folder: &Path, debug: Switch) -> anyhow::Result<Self> {
         let tracker = Tracker::start().await.context("cannot listen on loopback")?;
         let webseed = Webseed::bind().await.context("cannot listen on loopback")?;
         let webseed_url = webseed.url()?;
@@ -111,7 +112,7 @@ impl Swarm {
             tracker.open(torrent.info.id().0, peers.iter().copied());
         }
         let settings = settings(folder.join("state"), folder.join("downloads"));
-        let downloader = Engine::start(Settings { trackers: Switch::On, ..settings }).await?;
+        let downloader = Engine::start(Settings { trackers: Switch::On, debug, ..settings }).await?;
         let level = |glob: &str, level| FileLevel { glob: glob.to_owned(), level };
         let file = vec![level(LEFT_OUT, Priority::Off), level(WANTED_FIRST, Priority::High)];
         let adds = engine::add_requests(&words, &EngineOptions { file, ..EngineOptions::default() })?;
