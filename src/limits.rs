@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+mod connections;
 mod diagnostics;
 mod fetches;
 mod front;
@@ -12,6 +13,7 @@ mod screen;
 mod storage;
 mod webseeds;
 
+pub use connections::*;
 pub use diagnostics::*;
 pub use fetches::*;
 pub use front::*;
@@ -272,12 +274,6 @@ pub const GRANT_INTERVAL: Duration = Duration::from_millis(50);
 pub const GRANT_BURST_MS: u64 = 200;
 
 // ---- peers -------------------------------------------------------------------------------------------------------
-
-/// With fewer connections than this a torrent that downloads asks its trackers sooner.
-pub const CONNECTIONS_WANTED: usize = 20;
-
-/// Connections of one torrent.
-pub const CONNECTIONS_PER_TORRENT_MAX: usize = 100;
 
 /// Addresses known per torrent; what trackers name beyond is dropped.
 pub const KNOWN_PEERS_MAX: usize = 3000;

@@ -39,6 +39,9 @@ pub struct EngineStatus {
     /// What our handshakes announce.
     #[serde(default)]
     pub reserved: ReservedBits,
+    /// Connections to peers that all torrents may have together.
+    #[serde(default)]
+    pub connections_max: u32,
     /// Payload bytes per second from all peers.
     pub down_bps: Rate,
     /// Payload bytes per second to all peers.

@@ -242,6 +242,8 @@ pub enum Effect {
         /// Bytes to request.
         down: bool,
     },
+    /// Tell the shared budget how many connections there are and could be; answered by `Slots`, where they are scarce.
+    AskSlots(SlotAsk),
     /// Ask a webseed for bytes; answered by `FetchAnswered` any number of times, `Fetched` and one `FetchEnded`.
     Fetch(Box<Fetch>),
     /// A fetch may bring more bytes (rate limits).
@@ -274,6 +276,15 @@ pub enum Effect {
     Notify(EventKind),
     /// The torrent has said its goodbyes (after [`TorrentCommand::Stop`]): its owner may end.
     Stopped,
+}
+
+/// Connections of a torrent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SlotAsk {
+    /// That are up, or being called.
+    pub has: u32,
+    /// That it could have, those included; 0 where it neither calls nor takes calls.
+    pub wishes: u32,
 }
 
 /// What a torrent needs in order to go on where it was. Only synced data is claimed.

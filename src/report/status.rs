@@ -27,6 +27,11 @@ pub fn status(report: &StatusReport) -> String {
     let _ = writeln!(text, "Peer ID: \"{}\"", engine.peer_id);
     let _ = writeln!(text, "Extension bits: {}", bits(&engine.reserved));
     let banned: u64 = torrents.iter().map(|torrent| u64::from(torrent.row.peers.banned)).sum();
+    let connections: u64 = torrents
+        .iter()
+        .map(|torrent| u64::from(torrent.row.peers.connected) + u64::from(torrent.row.peers.half_open))
+        .sum();
+    let _ = writeln!(text, "Connections: {connections} of {}", engine.connections_max);
     let _ = writeln!(text, "Banned IPs: {banned}, each torrent's own counted");
     let _ = writeln!(
         text,

@@ -6,8 +6,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::clock::Clock;
 use super::handle::EventHub;
-use crate::engine::budget::{Budget, Flow, Grant, HostMessage, HostPlaces};
-use crate::engine::io::{HostAsk, HostKey};
+use crate::engine::budget::{Budget, ConnectionSlots, Flow, Grant, HostMessage, HostPlaces};
+use crate::engine::io::{HostAsk, HostKey, SlotAsk};
 use crate::inspect;
 use crate::limits;
 use crate::units::{Rate, TorrentId};
@@ -19,6 +19,8 @@ pub(in crate::session) enum Granted {
     Bytes(Grant),
     /// Places at a webseed's host, or news of it.
     Host(HostMessage),
+    /// How many connections it may have.
+    Slots(u32),
 }
 
 /// Hands a grant to a torrent without waiting; false where the torrent's queue is full.
@@ -34,16 +36,29 @@ pub(in crate::session) enum ToBudget {
     Wants(TorrentId, Flow),
     /// A torrent says something of a webseed's host.
     Host(TorrentId, HostKey, HostAsk),
+    /// A torrent says how many connections it has and could have.
+    Slots(TorrentId, SlotAsk),
     /// Limits changed, down and up.
     Limits(Option<Rate>, Option<Rate>),
 }
 
+/// How many connections there may be where the process may have so many descriptors.
+pub(in crate::session) fn connections_max(descriptors: u64) -> u32 {
+    let share = descriptors / limits::CONNECTIONS_SHARE_OF_DESCRIPTORS;
+    u32::try_from(share).unwrap_or(u32::MAX).clamp(limits::CONNECTIONS_MIN, limits::CONNECTIONS_MAX)
+}
+
 type Torrents = BTreeMap<TorrentId, Deliver>;
 
-/// Runs until nobody can ask any more.
-pub(in crate::session) async fn run(mut inbox: inspect::Receiver<ToBudget>, clock: Clock, events: EventHub) {
+/// Runs until nobody can ask any more. `connections`: so many there may be of all torrents together.
+pub(in crate::session) async fn run(
+    mut inbox: inspect::Receiver<ToBudget>,
+    clock: Clock,
+    events: EventHub,
+    connections: u32,
+) {
     let owner = inspect::Owner::of(&inbox).telling(events.slow_turns(clock, None, "budget: "));
-    let mut desk = Desk::new(clock);
+    let mut desk = Desk::new(clock, connections);
     let mut ticks = interval(limits::GRANT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -62,6 +77,7 @@ struct Desk {
     clock: Clock,
     budget: Budget,
     places: HostPlaces,
+    slots: ConnectionSlots,
     torrents: Torrents,
     /// Torrents whose queue was full when the limits changed: until they hear of it they go by the old ones.
     uninformed: BTreeSet<TorrentId>,
@@ -70,9 +86,10 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(clock: Clock) -> Self {
+    fn new(clock: Clock, connections: u32) -> Self {
         let (budget, places, torrents) = Default::default();
-        Self { clock, budget, places, torrents, uninformed: BTreeSet::new(), undelivered: Vec::new() }
+        let slots = ConnectionSlots::new(connections);
+        Self { clock, budget, places, slots, torrents, uninformed: BTreeSet::new(), undelivered: Vec::new() }
     }
 
     fn take(&mut self, said: ToBudget) {
@@ -86,10 +103,12 @@ impl Desk {
             ToBudget::End(torrent) => {
                 self.budget.forget(torrent);
                 self.places.forget(torrent);
+                self.slots.forget(torrent);
                 self.undelivered.retain(|message| message.torrent != torrent);
                 self.torrents.remove(&torrent);
                 self.tell_of_hosts();
             }
+            ToBudget::Slots(torrent, ask) => self.slots.ask(torrent, ask),
             ToBudget::Wants(torrent, flow) => self.budget.wants(torrent, flow),
             ToBudget::Host(torrent, host, ask) => {
                 self.places.take(self.clock.now(), torrent, &host, ask);
@@ -104,12 +123,18 @@ impl Desk {
     }
 
     fn has_work(&self) -> bool {
-        self.budget.is_waited_for() || !self.uninformed.is_empty() || !self.undelivered.is_empty()
+        let untold = !self.uninformed.is_empty() || !self.undelivered.is_empty();
+        untold || self.budget.is_waited_for() || self.slots.is_due()
     }
 
     fn tick(&mut self) {
         self.inform();
         self.tell_of_hosts();
+        for (torrent, most) in self.slots.messages(self.clock.now()) {
+            if !self.deliver(torrent, Granted::Slots(most)) {
+                self.slots.not_heard(torrent);
+            }
+        }
         for grant in self.budget.grants(self.clock.now()) {
             let torrent = grant.torrent;
             if !self.deliver(torrent, Granted::Bytes(grant)) {
@@ -152,7 +177,7 @@ mod tests {
         let (handle, ends) = Handle::new(0);
         let mut events = handle.events();
         let (budget, inbox) = inspect::channel("test: to a slow budget", 4);
-        inspect::spawn("test: slow budget", run(inbox, Clock::start(), ends.events)).detach();
+        inspect::spawn("test: slow budget", run(inbox, Clock::start(), ends.events, 100)).detach();
         let slow = |takes| -> Deliver {
             Box::new(move |_| {
                 std::thread::sleep(takes);
@@ -171,7 +196,7 @@ mod tests {
     #[tokio::test]
     async fn a_torrent_too_busy_to_hear_of_a_limit_is_told_when_it_has_room() {
         let (budget, inbox) = inspect::channel("test: to the budget", 4);
-        inspect::spawn("test: budget", run(inbox, Clock::start(), Handle::new(0).1.events)).detach();
+        inspect::spawn("test: budget", run(inbox, Clock::start(), Handle::new(0).1.events, 100)).detach();
         let (driver, mut inputs) = inspect::channel("test: inputs of a torrent", 1);
         let deliver: Deliver = Box::new(move |grant| driver.try_send(grant).is_ok());
         assert!(budget.send(ToBudget::Begin(TorrentId([1; 20]), deliver)).await.is_ok());
@@ -183,15 +208,44 @@ mod tests {
         }
         let down = |granted: &Granted| match granted {
             Granted::Bytes(grant) => grant.down_bytes,
-            Granted::Host(_) => None,
+            Granted::Host(_) | Granted::Slots(_) => None,
         };
         assert_eq!(granted.iter().map(down).collect::<Vec<_>>(), [None, Some(0)]);
     }
 
     #[tokio::test]
+    async fn connection_slots_that_are_scarce_are_shared_and_told_to_a_torrent_that_was_too_busy() {
+        let (budget, inbox) = inspect::channel("test: to the budget", 16);
+        inspect::spawn("test: budget", run(inbox, Clock::start(), Handle::new(0).1.events, 100)).detach();
+        let mut inboxes = Vec::new();
+        for torrent in [TorrentId([1; 20]), TorrentId([2; 20])] {
+            let (driver, inputs) = inspect::channel("test: inputs of a torrent", 1);
+            let deliver: Deliver = Box::new(move |grant| driver.try_send(grant).is_ok());
+            assert!(budget.send(ToBudget::Begin(torrent, deliver)).await.is_ok());
+            let ask = SlotAsk { has: 0, wishes: 60 };
+            assert!(budget.send(ToBudget::Slots(torrent, ask)).await.is_ok());
+            inboxes.push(inputs);
+        }
+        // Its queue is full with the limits that it was told first.
+        inspect::sleep(2 * limits::CONNECTION_SLOTS_INTERVAL).await;
+        for inputs in &mut inboxes {
+            assert!(matches!(inputs.recv().await, Some(Granted::Bytes(_))));
+            assert_eq!(inputs.recv().await, Some(Granted::Slots(50)));
+        }
+    }
+
+    #[test]
+    fn few_descriptors_make_few_connections_and_many_no_more_than_the_bound() {
+        assert_eq!(
+            [100, 1024, 1 << 20].map(connections_max),
+            [limits::CONNECTIONS_MIN, 512, limits::CONNECTIONS_MAX]
+        );
+    }
+
+    #[tokio::test]
     async fn places_reach_a_torrent_that_was_too_busy_and_are_free_again_when_it_ends() {
         let (budget, inbox) = inspect::channel("test: to the budget", 16);
-        inspect::spawn("test: budget", run(inbox, Clock::start(), Handle::new(0).1.events)).detach();
+        inspect::spawn("test: budget", run(inbox, Clock::start(), Handle::new(0).1.events, 100)).detach();
         let host = HostKey::from("http://h:80");
         let (one, two) = (TorrentId([1; 20]), TorrentId([2; 20]));
         let mut inboxes = Vec::new();
@@ -205,7 +259,7 @@ mod tests {
         }
         let places = |granted: Granted| match granted {
             Granted::Host(HostMessage { news: HostNews::Places(count), .. }) => count,
-            Granted::Host(_) | Granted::Bytes(_) => 0,
+            Granted::Host(_) | Granted::Bytes(_) | Granted::Slots(_) => 0,
         };
         let mut first = Vec::new();
         for _ in 0..2 {

@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::control::{Control, ControlParts};
 use super::directory::Directory;
 use super::discovery::{DiscoverySettings, Http, TrackerClient};
-use super::disk::DiskPool;
+use super::disk::{DiskPool, descriptors};
 use super::driver::Shared;
 use super::handle::{EventHub, Handle};
 use super::net::{self, BindError};
@@ -110,8 +110,9 @@ pub(in crate::session) async fn start_with_directory(
     let (handle, ends) = Handle::new(listen_port);
     let clock = Clock::start();
     let watchdog = watch_over(clock, ends.events.clone())?;
+    let connections = budget::connections_max(descriptors());
     let (budget, budget_inbox) = inspect::channel("what the budget is told", limits::BUDGET_QUEUE);
-    inspect::spawn("budget", budget::run(budget_inbox, clock, ends.events.clone())).detach();
+    inspect::spawn("budget", budget::run(budget_inbox, clock, ends.events.clone(), connections)).detach();
     let limits_say = ToBudget::Limits(settings.down_limit, settings.up_limit);
     let _ = budget.send(limits_say).await;
     let bind = (!settings.bind.is_unspecified()).then_some(settings.bind);
@@ -127,6 +128,7 @@ pub(in crate::session) async fn start_with_directory(
         peer_id: peer_id::ours(&mut rng),
         disk: Arc::new(DiskPool::start(DiskPool::default_threads())?),
         store,
+        connections_max: connections,
         trackers: TrackerClient::new(http.clone()),
         webseeds: WebseedClient::new(&http, WebseedBounds::default()),
         budget,

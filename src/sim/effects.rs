@@ -65,8 +65,8 @@ impl World {
                     node.note(event);
                 }
             }
-            // Its disk keeps the bytes of all files alike.
-            Effect::FilesWanted { .. } => {}
+            // Its disk keeps the bytes of all files alike, and scenarios say how many connections there may be.
+            Effect::FilesWanted { .. } | Effect::AskSlots(_) => {}
             Effect::Fetch(fetch) => self.begin_fetch(id, *fetch),
             Effect::FetchCredit { fetch, bytes } => self.credit_fetch(id, fetch, bytes),
             Effect::EndFetch { fetch } => self.end_web_request(id, fetch),

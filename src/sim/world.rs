@@ -371,6 +371,7 @@ fn detail_of(input: &Input) -> u64 {
         | Input::Announced { .. }
         | Input::Scraped { .. }
         | Input::Granted { .. }
+        | Input::Slots { .. }
         | Input::Host { .. }
         | Input::TaskFailed { .. }
         | Input::Deadline => 0,

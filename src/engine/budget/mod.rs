@@ -1,9 +1,11 @@
-//! What torrents share: the program-wide rate limits and places at the hosts of webseeds, granted by message.
+//! What torrents share: the program-wide rate limits, connection slots and places at the hosts of webseeds, granted by
+//! message.
 //!
 //! A torrent that has run out says that it waits; every `limits::GRANT_INTERVAL` the bytes that the limit allows for
 //! that time are divided among those that wait. Nobody holds a lock, and a torrent that asks for nothing costs nothing.
 
 mod hosts;
+mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -12,6 +14,7 @@ use crate::limits;
 use crate::units::{Rate, Time, TorrentId};
 
 pub use hosts::{HostMessage, HostPlaces};
+pub use slots::ConnectionSlots;
 
 /// Which way bytes flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

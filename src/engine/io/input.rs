@@ -153,6 +153,11 @@ pub enum Input {
         /// Payload bytes we may request; `None`: no limit.
         down_bytes: Option<u64>,
     },
+    /// The shared budget says how many connections there may be, half-open ones counted.
+    Slots {
+        /// At most so many.
+        most: u32,
+    },
     /// The instant named by `next_deadline` has come.
     Deadline,
     /// A task that served this torrent panicked, which is a bug of ours.
@@ -191,7 +196,8 @@ impl Input {
             | Self::Fetched { .. }
             | Self::FetchEnded { .. }
             | Self::Host { .. }
-            | Self::Granted { .. } => false,
+            | Self::Granted { .. }
+            | Self::Slots { .. } => false,
         }
     }
 
@@ -219,6 +225,7 @@ impl Input {
             Self::FetchEnded { .. } => "webseed ended",
             Self::Host { .. } => "webseed host",
             Self::Granted { .. } => "granted",
+            Self::Slots { .. } => "connection slots",
             Self::Deadline => "deadline",
             Self::TaskFailed { .. } => "task failed",
         }

@@ -19,6 +19,7 @@ impl Effect {
             Self::Announce { .. } => "announce",
             Self::Scrape { .. } => "scrape",
             Self::WantGrant { .. } => "want grant",
+            Self::AskSlots(_) => "ask slots",
             Self::Fetch(_) => "fetch",
             Self::FetchCredit { .. } => "fetch credit",
             Self::EndFetch { .. } => "end fetch",

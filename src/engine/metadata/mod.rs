@@ -196,6 +196,7 @@ impl MetadataFetch {
             | Input::Fetched { .. }
             | Input::FetchEnded { .. }
             | Input::Host { .. }
+            | Input::Slots { .. }
             | Input::Granted { .. }
             | Input::Deadline => {}
         }

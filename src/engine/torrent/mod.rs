@@ -15,6 +15,7 @@ mod planning;
 mod readers;
 mod recording;
 mod serving;
+mod slots;
 mod start;
 mod storing;
 mod swarm;
@@ -41,6 +42,7 @@ use checks::Checks;
 use lifecycle::Phase;
 use pieces::{Audit, Pieces, RunCache};
 use readers::Readers;
+use slots::Slots;
 use storing::Storing;
 
 pub use recording::BlockDigests;
@@ -79,6 +81,7 @@ pub struct Torrent {
     down: RateMeter,
     up: RateMeter,
     allowance: Allowance,
+    slots: Slots,
     /// When connections are looked at for silence, overdue requests and keep-alives.
     next_housekeeping_at: Time,
     #[serde(skip)]
@@ -203,6 +206,7 @@ impl Torrent {
                 }
                 self.allowance.granted(up_bytes, down_bytes);
             }
+            Input::Slots { most } => self.slots.granted(most),
             Input::FetchAnswered { fetch, head } => self.fetch_answered(now, fetch, head),
             Input::Fetched { fetch, blocks } => self.fetched(now, fetch, blocks),
             Input::FetchEnded { fetch, result } => self.fetch_ended(now, fetch, result),
@@ -220,6 +224,7 @@ impl Torrent {
         self.housekeeping(now);
         self.follow_readers(now);
         if self.phase.transfers() {
+            self.keep_to_share(now);
             self.call_peers(now);
             self.follow_interest(now);
             self.share_with_others(now);
@@ -232,6 +237,7 @@ impl Torrent {
         self.spill_and_save(now);
         self.pump_trackers(now);
         self.ask_for_grants();
+        self.ask_for_slots();
         self.finish_stop(now);
         self.tell_state(now);
     }
@@ -244,7 +250,7 @@ impl Torrent {
     /// Until when it may be left alone, and what for.
     pub fn next_deadline(&self) -> Option<(Time, Reason)> {
         let transfers = self.phase.transfers();
-        let calls = transfers && self.connections.len() < crate::limits::CONNECTIONS_PER_TORRENT_MAX;
+        let calls = transfers && self.room_for_calls() > 0;
         let serves = transfers && !self.connections.is_empty();
         let due = [
             (self.trackers.next_deadline(), Reason::Tracker),

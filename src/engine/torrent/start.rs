@@ -7,6 +7,7 @@ use super::checks::Checks;
 use super::lifecycle::Phase;
 use super::pieces::{PieceState, Pieces, RunCache};
 use super::readers::Readers;
+use super::slots::Slots;
 use super::storing::Storing;
 use super::{Allowance, Torrent, Totals};
 use crate::contract::{Assume, CheckPolicy, PeerSource, Priority, StoreTrust, TorrentState};
@@ -275,6 +276,7 @@ impl Torrent {
             down: RateMeter::default(),
             up: RateMeter::default(),
             allowance: Allowance::default(),
+            slots: Slots::new(),
             next_housekeeping_at: now,
             effects: VecDeque::new(),
             rng,

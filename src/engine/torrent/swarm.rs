@@ -20,7 +20,7 @@ use crate::units::{BlockIndex, ConnectionId, PieceIndex, Time};
 impl Torrent {
     /// Calls as many addresses as pace and bounds allow.
     pub(super) fn call_peers(&mut self, now: Time) {
-        let room = limits::CONNECTIONS_PER_TORRENT_MAX.saturating_sub(self.connections.len());
+        let room = self.room_for_calls();
         let seeds = if self.pieces.is_complete() { Seeds::Skip } else { Seeds::Call };
         for _ in 0..room {
             let bans = &self.bans;
@@ -85,7 +85,7 @@ impl Torrent {
     /// Where the torrent is full, a connection that nobody gains by makes way for the newcomer, so that callers who say
     /// nothing cannot keep the door shut.
     fn make_room(&mut self, now: Time) -> Result<(), &'static str> {
-        if self.connections.len() < limits::CONNECTIONS_PER_TORRENT_MAX {
+        if self.connections.len() < self.slots.most() {
             return Ok(());
         }
         let of_no_use = |peer: &&Connection| {

@@ -17,6 +17,7 @@ use crate::metainfo;
 use crate::units::{FileIndex, PieceIndex};
 
 mod hostile;
+mod slots;
 mod storing;
 mod telling;
 mod wanting;
@@ -245,6 +246,7 @@ impl World {
             Effect::Announce { .. }
             | Effect::Scrape { .. }
             | Effect::WantGrant { .. }
+            | Effect::AskSlots(_)
             | Effect::Fetch(_)
             | Effect::FetchCredit { .. }
             | Effect::EndFetch { .. }

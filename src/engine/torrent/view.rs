@@ -108,7 +108,9 @@ impl Torrent {
             return self.webseed_cause(now);
         }
         if peers.peek().is_none() {
-            return Some(if self.known.any(|address| !self.bans.is_banned(address)) {
+            return Some(if self.slots.most() == 0 {
+                "no_connection_slots"
+            } else if self.known.any(|address| !self.bans.is_banned(address)) {
                 "no_peer_reachable"
             } else if self.bans.is_empty() {
                 "no_peers_known"

@@ -20,7 +20,7 @@ fn row() -> TorrentRow {
         up_bps: Rate(0),
         downloaded_bytes: 0,
         uploaded_bytes: 0,
-        peers: crate::contract::PeerCounts { banned: 2, ..Default::default() },
+        peers: crate::contract::PeerCounts { banned: 2, connected: 4, half_open: 3, ..Default::default() },
         webseeds: crate::contract::WebseedCounts::default(),
         pieces: PieceCounts { total: 672, have: 31, ..PieceCounts::default() },
         requests_in_flight: 0,
@@ -90,6 +90,7 @@ fn told(vitals: TorrentVitals) -> String {
     };
     let owner = OwnerSays::Inside(Box::new(inside));
     let engine = crate::contract::EngineStatus {
+        connections_max: 4000,
         peer_id: "-UK00010-abcdefghijk".to_owned(),
         reserved: ReservedBits { bits: 0x10_0004, names: vec!["ltep".to_owned(), "fast".to_owned()] },
         ..Default::default()
@@ -122,6 +123,7 @@ fn it_has_what_operators_knew_from_the_engine_before() {
     for line in [
         "Peer ID: \"-UK00010-abcdefghijk\"",
         "Extension bits: 0000000000100004 (ltep, fast)",
+        "Connections: 7 of 4000",
         "Banned IPs: 2, each torrent's own counted",
         &format!("Infohash v2: {}", "ab".repeat(32)),
         "Metadata length: 13571",

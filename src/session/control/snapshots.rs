@@ -54,6 +54,7 @@ impl Control {
             listen_port: self.listen_port,
             peer_id: self.shared.peer_id.0.escape_ascii().to_string(),
             reserved: handshake::reserved_bits(&reserved()),
+            connections_max: self.shared.connections_max,
             down_bps: sum(|row| row.down_bps),
             up_bps: sum(|row| row.up_bps),
             down_limit,

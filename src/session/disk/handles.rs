@@ -37,15 +37,19 @@ struct Handle {
     last_use: u64,
 }
 
+/// How many descriptors this process may have open. The limit is raised as far as it may be: the customary 1024 is for
+/// programs that call `select`.
+pub(in crate::session) fn descriptors() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    if raised.is_ok() { limit.maximum } else { limit.current }.unwrap_or(u64::MAX)
+}
+
 impl Handles {
-    /// A table sized by the descriptor limit of this process, which is raised as far as it may be: the customary 1024
-    /// is for programs that call `select`, and sockets of peers come out of it too.
+    /// A table sized by [`descriptors`].
     pub fn new() -> Self {
-        let limit = getrlimit(Resource::Nofile);
-        let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-        let descriptors = if raised.is_ok() { limit.maximum } else { limit.current }.unwrap_or(u64::MAX);
         let share =
-            descriptors.saturating_sub(OPEN_FILES_RESERVED_DESCRIPTORS) / OPEN_FILES_SHARE_OF_DESCRIPTORS;
+            descriptors().saturating_sub(OPEN_FILES_RESERVED_DESCRIPTORS) / OPEN_FILES_SHARE_OF_DESCRIPTORS;
         Self::with_capacity(
             usize::try_from(share).unwrap_or(usize::MAX).clamp(OPEN_FILES_MIN, OPEN_FILES_MAX),
         )

@@ -21,6 +21,7 @@ mod tests;
 pub use budget::DiskBudget;
 pub use files::{FileStamp, Gathered, free_bytes};
 pub use handles::Handles;
+pub(in crate::session) use handles::descriptors;
 pub use job::{Done, Job, PieceWork};
 pub use pool::DiskPool;
 pub use storage::{Storage, Wanted};

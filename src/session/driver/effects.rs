@@ -36,6 +36,7 @@ impl Driver {
                 Effect::Announce { tracker, url, request } => self.outside.announce(tracker, url, request),
                 Effect::Scrape { tracker, url, info_hash } => self.outside.scrape(tracker, url, info_hash),
                 Effect::WantGrant { up, down } => self.want_grant(up, down),
+                Effect::AskSlots(ask) => self.tell_budget(ToBudget::Slots(self.outside.id, ask)),
                 Effect::AnswerRead { reader, result } => self.answer_read(reader, result),
                 Effect::Notify(event) => self.tell(event),
                 Effect::Stopped => self.stopped = true,

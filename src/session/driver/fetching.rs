@@ -269,6 +269,7 @@ impl Fetching {
                 | Effect::AnswerRead { .. }
                 | Effect::FilesWanted { .. }
                 | Effect::WantGrant { .. }
+                | Effect::AskSlots(_)
                 | Effect::Fetch(_)
                 | Effect::FetchCredit { .. }
                 | Effect::EndFetch { .. }

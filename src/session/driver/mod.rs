@@ -130,6 +130,8 @@ pub(in crate::session) struct Shared {
     pub(in crate::session) bind: IpAddr,
     pub(in crate::session) peer_id: PeerId,
     pub(in crate::session) disk: Arc<DiskPool>,
+    /// Connections that all torrents may have together.
+    pub(in crate::session) connections_max: u32,
     pub(in crate::session) store: StoreHandle,
     pub(in crate::session) trackers: TrackerClient,
     pub(in crate::session) webseeds: WebseedClient,
@@ -213,6 +215,7 @@ fn granting(inbox: inspect::Sender<ToDriver>) -> Deliver {
             Granted::Bytes(Grant { torrent: _, up_bytes, down_bytes }) => {
                 Input::Granted { up_bytes, down_bytes }
             }
+            Granted::Slots(most) => Input::Slots { most },
             Granted::Host(HostMessage { torrent: _, host, news }) => Input::Host { host, news },
         };
         !matches!(inbox.try_send(ToDriver::Input(input)), Err(inspect::TrySendError::Full(_)))

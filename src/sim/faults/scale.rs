@@ -1,21 +1,26 @@
 //! Large torrents and many of them: work is counted in pieces looked at, not timed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::lone::{Lone, info};
 use super::*;
 use crate::contract::Priority;
-use crate::engine::budget::{Budget, Flow};
+use crate::engine::budget::{Budget, ConnectionSlots, Flow};
 use crate::engine::io::{Effect, Input, TorrentCommand};
 use crate::limits;
-use crate::units::{ConnectionId, FileIndex, PieceIndex, Rate, Time};
+use crate::units::{ConnectionId, FileIndex, PieceIndex, Rate, Time, TorrentId};
 
 /// Pieces of the file that changes its level.
 const FILE_PIECES: u32 = 64;
 
 fn block(piece: PieceIndex, begin: u32) -> Input {
+    block_from(ConnectionId(1), piece, begin)
+}
+
+fn block_from(connection: ConnectionId, piece: PieceIndex, begin: u32) -> Input {
     let data = Bytes::from_static(&[0; BLOCK_BYTES as usize]);
-    Input::Messages { connection: ConnectionId(1), messages: vec![Message::Piece { piece, begin, data }] }
+    Input::Messages { connection, messages: vec![Message::Piece { piece, begin, data }] }
 }
 
 fn set(level: Priority) -> Input {
@@ -129,56 +134,106 @@ fn fault_90_what_a_turn_costs_does_not_depend_on_the_number_of_pieces() {
     assert_eq!((of("a seed joins"), of("a full bitfield"), of("nothing")), (Some(0), Some(0), Some(0)));
 }
 
-/// Torrents of many owners that share nothing but the limits: fifty that all could use everything.
+/// The desk where torrents share what they share, and what waits for each of them.
+struct Shared {
+    budget: Budget,
+    slots: ConnectionSlots,
+    inboxes: BTreeMap<TorrentId, Vec<Input>>,
+}
+
+impl Shared {
+    /// Hands out what is due.
+    fn grant(&mut self, now: Time) {
+        for grant in self.budget.grants(now) {
+            let input = Input::Granted { up_bytes: grant.up_bytes, down_bytes: grant.down_bytes };
+            self.inboxes.entry(grant.torrent).or_default().push(input);
+        }
+        for (torrent, most) in self.slots.messages(now) {
+            self.inboxes.entry(torrent).or_default().push(Input::Slots { most });
+        }
+    }
+
+    /// Takes what a torrent wants; answers requests and stores at once. Says whether a piece was stored.
+    fn take(&mut self, torrent: TorrentId, effects: Vec<Effect>) -> bool {
+        let inbox = self.inboxes.entry(torrent).or_default();
+        let mut stored = false;
+        for effect in effects {
+            match effect {
+                Effect::WantGrant { .. } => self.budget.wants(torrent, Flow::Down),
+                Effect::AskSlots(ask) => self.slots.ask(torrent, ask),
+                Effect::Send { connection, message: Message::Request(request) } => {
+                    inbox.push(block_from(connection, request.piece, request.begin));
+                }
+                Effect::StorePiece { piece, .. } => {
+                    stored = true;
+                    inbox.push(Input::PieceStored { piece });
+                }
+                _ => {}
+            }
+        }
+        stored
+    }
+}
+
+/// Two thousand torrents that share nothing but the limits: fifty that could all use everything, with a hundred peers
+/// each, of which one in twenty lets us download, and one of a third of a million pieces among them. There are fewer
+/// connections than they could have.
 #[test]
-fn fault_89_of_fifty_active_torrents_none_starves_under_one_limit() {
-    let mut budget = Budget::default();
-    budget.set_limits(Time::ZERO, Some(Rate(500_000)), None);
+fn fault_89_of_fifty_active_torrents_among_two_thousand_none_starves_under_one_limit() {
+    const ACTIVE: u64 = 50;
     let block_bytes = u64::from(BLOCK_BYTES);
-    let mut torrents: Vec<Lone> = (0..50)
+    let (budget, slots) = (Budget::default(), ConnectionSlots::new(4_000));
+    let mut shared = Shared { budget, slots, inboxes: BTreeMap::new() };
+    shared.budget.set_limits(Time::ZERO, Some(Rate(500_000)), None);
+    let mut torrents: Vec<Lone> = (0..2_000)
         .map(|number: u64| {
-            let pieces = if number == 7 { 333_000 } else { 500 + number };
+            let pieces = match number {
+                7 => 333_000,
+                0..ACTIVE => 500 + number,
+                _ => 1,
+            };
             Lone::new(info(&format!("torrent {number}"), &[pieces * block_bytes], 1))
         })
         .collect();
-    let mut inboxes: Vec<Vec<Input>> = vec![Vec::new(); torrents.len()];
-    for lone in &mut torrents {
-        let grant = budget.opening(lone.torrent.id());
-        lone.turn(Input::Granted { up_bytes: grant.up_bytes, down_bytes: grant.down_bytes });
-        for effect in lone.peer(1, vec![Message::HaveAll, Message::Unchoke]) {
-            if let Effect::WantGrant { .. } = effect {
-                budget.wants(lone.torrent.id(), Flow::Down);
-            }
+    for (number, lone) in (0u64..).zip(&mut torrents) {
+        let id = lone.torrent.id();
+        let grant = shared.budget.opening(id);
+        let effects = lone.turn(Input::Granted { up_bytes: grant.up_bytes, down_bytes: grant.down_bytes });
+        shared.take(id, effects);
+        for peer in 0..if number < ACTIVE { 100 } else { 0 } {
+            let says = if peer % 20 == 0 {
+                vec![Message::HaveAll, Message::Unchoke]
+            } else {
+                vec![Message::HaveAll]
+            };
+            let effects = lone.peer(peer, says);
+            shared.take(id, effects);
         }
     }
     let mut progressed = vec![Time::ZERO; torrents.len()];
     let mut now = Time::ZERO;
-    while now < Time::ZERO + Duration::from_secs(30) {
+    while now < Time::ZERO + Duration::from_secs(20) {
         now = now + limits::GRANT_INTERVAL;
-        for grant in budget.grants(now) {
-            let at = torrents.iter().position(|lone| lone.torrent.id() == grant.torrent);
-            let granted = Input::Granted { up_bytes: grant.up_bytes, down_bytes: grant.down_bytes };
-            inboxes[at.expect("it is one of them")].push(granted);
-        }
+        shared.grant(now);
         for (at, lone) in torrents.iter_mut().enumerate() {
             lone.now = now;
-            for input in std::mem::take(&mut inboxes[at]) {
-                for effect in lone.turn(input) {
-                    match effect {
-                        Effect::WantGrant { .. } => budget.wants(lone.torrent.id(), Flow::Down),
-                        Effect::Send { message: Message::Request(request), .. } => {
-                            inboxes[at].push(block(request.piece, request.begin));
-                        }
-                        Effect::StorePiece { piece, .. } => {
-                            progressed[at] = now;
-                            inboxes[at].push(Input::PieceStored { piece });
-                        }
-                        _ => {}
-                    }
+            let id = lone.torrent.id();
+            for input in shared.inboxes.remove(&id).unwrap_or_default() {
+                let effects = lone.turn(input);
+                if shared.take(id, effects) {
+                    progressed[at] = now;
                 }
             }
             let idle = now.since(progressed[at]);
-            assert!(idle <= Duration::from_secs(5), "torrent {at} got nothing for {idle:?}");
+            assert!(
+                at as u64 >= ACTIVE || idle <= Duration::from_secs(5),
+                "torrent {at} got nothing for {idle:?}"
+            );
         }
     }
+    let connections = |lone: &Lone| u64::from(lone.torrent.row(now, 0).peers.connected);
+    let all: Vec<u64> = torrents.iter().map(connections).collect();
+    assert!(all.iter().sum::<u64>() <= 4_000, "{all:?}");
+    // The idle ones wait for a caller each; the active ones share the rest alike.
+    assert!(all[..ACTIVE as usize].iter().all(|count| [40, 41].contains(count)), "{all:?}");
 }

@@ -17,6 +17,7 @@ pub fn cause_word(word: &str) -> Option<String> {
             return Some(format!("{HELD}; {key} raises it"));
         }
         "no_peers_known" => "no peers are known yet",
+        "no_connection_slots" => "other torrents have all connections there may be",
         "no_peer_reachable" => "none of the known peers can be reached",
         "no_source_for_wanted_pieces" => "no connected peer has what is missing",
         "all_peers_choke_us" => "every peer chokes us",

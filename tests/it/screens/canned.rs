@@ -120,6 +120,7 @@ pub(super) fn snapshot(rows: Vec<TorrentRow>) -> Snapshot {
         engine: EngineStatus {
             peer_id: String::new(),
             reserved: Default::default(),
+            connections_max: 4000,
             listen_port: 51413,
             down_bps: Rate(down),
             up_bps: Rate(up),
