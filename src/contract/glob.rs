@@ -13,16 +13,42 @@ pub fn choose<'a>(pattern: &str, paths: impl Iterator<Item = &'a str> + Clone) -
     if !exact.is_empty() {
         return exact;
     }
-    let tokens = tokens(pattern);
-    let whole_path_only = pattern.contains('/');
-    positions_where(&|path| {
+    let pattern = Pattern::new(pattern);
+    positions_where(&|path| pattern.fits(path))
+}
+
+/// A pattern that is tried on many paths.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    tokens: Vec<Token>,
+    whole_path_only: bool,
+}
+
+impl Pattern {
+    /// A pattern from its text.
+    pub fn new(pattern: &str) -> Self {
+        Self { tokens: tokens(pattern), whole_path_only: pattern.contains('/') }
+    }
+
+    /// Whether a text has characters that make it more than a path.
+    pub fn is_one(text: &str) -> bool {
+        text.contains(['*', '?'])
+    }
+
+    /// Whether it describes the path, or its last part.
+    pub fn fits(&self, path: &str) -> bool {
+        if let Some(Token::Literal(last)) = self.tokens.last()
+            && !path.ends_with(*last)
+        {
+            return false;
+        }
         let last_part = path.rsplit('/').next().unwrap_or(path);
-        fits(&tokens, path) || (!whole_path_only && fits(&tokens, last_part))
-    })
+        fits(&self.tokens, path) || (!self.whole_path_only && fits(&self.tokens, last_part))
+    }
 }
 
 /// A step of a pattern.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token {
     /// This character.
     Literal(char),
@@ -77,6 +103,9 @@ fn fits(tokens: &[Token], text: &str) -> bool {
         }
         skip_empty_runs(tokens, &mut next, Some(character));
         std::mem::swap(&mut reached, &mut next);
+        if !reached.contains(&true) {
+            return false;
+        }
     }
     reached[tokens.len()]
 }

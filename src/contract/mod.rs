@@ -23,7 +23,7 @@ pub use command::{
     StartState, TorrentPreview,
 };
 pub use event::{Event, EventKind, Severity};
-pub use glob::choose as choose_files;
+pub use glob::{Pattern as FilePattern, choose as choose_files};
 pub use inspection::{
     BlockedTask, Dump, DumpKind, DumpRows, FrameReport, LockReport, OwnerReport, QueueKind, QueueReport,
     SemaphoreReport, Stuck, StuckThing, TaskId, TaskKind, TaskName, TaskReport, TaskState, WaitKind,

@@ -33,10 +33,26 @@ pub struct TorrentVitals {
 /// The reserved bytes of a handshake (BEP 4).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservedBits {
-    /// The eight bytes as one number, first byte highest.
+    /// The eight bytes as one number, first byte highest. Written as 16 hex digits: what reads JSON rounds numbers above
+    /// 2^53.
+    #[serde(with = "hex_digits")]
     pub bits: u64,
     /// Short names of the bits that are known: `ltep` (BEP 10), `fast` (BEP 6), `dht` (BEP 5), `v2` (BEP 52).
     pub names: Vec<String>,
+}
+
+mod hex_digits {
+    use serde::de::{Deserialize as _, Deserializer, Error as _};
+    use serde::ser::Serializer;
+
+    pub(super) fn serialize<S: Serializer>(bits: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{bits:016x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let digits = String::deserialize(deserializer)?;
+        u64::from_str_radix(&digits, 16).map_err(D::Error::custom)
+    }
 }
 
 /// What is known of one connection beyond its row.
@@ -66,8 +82,23 @@ pub struct PeerVitals {
     pub blocks_useful: u64,
     /// Blocks that were handed to its connection.
     pub blocks_out: u64,
-    /// Unfinished pieces that hold a block of it.
+    /// Unfinished pieces that hold a block of it, those that are just being stored too. A block that was written to disk
+    /// before its piece was whole is not known by its sender any more.
     pub pieces_touched: u32,
     /// Pieces that it is asked for, and how many blocks of each.
     pub requested: Vec<(PieceIndex, u32)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_bits_are_text_in_json_so_that_none_is_rounded_away() {
+        let reserved = ReservedBits { bits: 0x8000_0000_0010_0005, names: vec!["ltep".to_owned()] };
+        let json = serde_json::to_string(&reserved).unwrap();
+        assert_eq!(json, r#"{"bits":"8000000000100005","names":["ltep"]}"#);
+        assert_eq!(serde_json::from_str::<ReservedBits>(&json).unwrap(), reserved);
+        assert!(serde_json::from_str::<ReservedBits>(r#"{"bits":"rubbish","names":[]}"#).is_err());
+    }
 }

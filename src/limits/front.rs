@@ -127,10 +127,16 @@ pub const REMOTE_WRITE: Duration = Duration::from_secs(10);
 pub const REMOTE_ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// Longest question for a dump, bytes: it is a word and a number.
-pub const REMOTE_DUMP_QUESTION_BYTES_MAX: u64 = 1024;
+pub const REMOTE_DUMP_QUESTION_BYTES_MAX: usize = 1024;
 
-/// How long the one who gives dumps waits for the question of a client, while the next one waits for its turn.
-pub const REMOTE_DUMP_READ: Duration = Duration::from_secs(2);
+/// Clients that are given dumps at once: some scripts beside a person. Beyond them the oldest is cut off, so that no number
+/// of slow readers keeps a new one out.
+pub const REMOTE_DUMP_CLIENTS_MAX: usize = 8;
+
+/// Longest time from taking a client of dumps to the last byte of its answer: the owners' answers to a report take
+/// `STATUS_OWNERS_WAIT` at most, and what is built then is read from memory.
+pub const REMOTE_DUMP_CLIENT_MAX: Duration = Duration::from_secs(20);
+
 /// How far behind its place `ctl read` has the engine fetch: some seconds of a film, and a fraction of what would make the
 /// swarm's rarest pieces wait.
 pub const READ_AHEAD_BYTES: u64 = 16 * 1024 * 1024;

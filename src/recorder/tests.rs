@@ -155,9 +155,14 @@ fn what_is_no_whole_recording_is_refused_by_name() {
     assert_eq!(Recording::from_bytes(&changed), Err(FileError::Damaged));
     assert_eq!(Recording::from_bytes(&file[..file.len() - 1]), Err(FileError::Damaged));
     assert_eq!(Recording::from_bytes(b"d8:announce"), Err(FileError::NotOne));
-    let mut newer = file;
-    newer[17] = 9;
-    assert_eq!(Recording::from_bytes(&newer), Err(FileError::Format(9)));
+    // 2 is of before what connections and totals count for reports.
+    for format in [2, 9] {
+        let mut other = file.clone();
+        other[17] = format;
+        let error = Recording::from_bytes(&other).unwrap_err();
+        assert_eq!(error, FileError::Format(format));
+        assert!(error.to_string().contains("use the program that made it"), "{error}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! through the threads of [`disk`], what outlives the program through [`store`].
 
 mod budget;
+mod clients;
 mod clock;
 mod control;
 pub mod diagnostics;

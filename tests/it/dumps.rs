@@ -42,6 +42,8 @@ async fn every_dump_comes_as_text_json_stacks_or_a_profile() {
     }
     let (_, json, _) = dump(&state_dir, "torrents --json").await;
     let json: Value = serde_json::from_str(&json).unwrap();
+    let bits = json["engine"]["reserved"]["bits"].as_str().unwrap();
+    assert_eq!((bits.len(), &bits[10..11]), (16, "1"), "hex digits, with BEP 10's bit: {bits}");
     let row = &json["torrents"][0];
     assert_eq!(row["id"], torrent.to_string());
     assert!(row["owner"]["inside"]["piece_length"].as_u64() > Some(0), "{row}");

@@ -43,7 +43,8 @@ pub struct Arguments {
     /// Torrents to add to the terminal UI
     #[arg(value_name = "SRC")]
     pub sources: Vec<String>,
-    /// Show an embedded swarm on loopback in a temporary folder; needs no network, leaves nothing behind
+    /// Show an embedded swarm on loopback in a temporary folder of its own, whatever --state-dir says; needs no network,
+    /// leaves nothing behind
     #[arg(long)]
     pub demo: bool,
     /// How the engine is to work.

@@ -62,6 +62,11 @@ impl Storing {
         self.pieces.get_mut(&piece).map(Vec::as_mut_slice).unwrap_or_default()
     }
 
+    /// For each piece that is being stored, whose blocks it is made of.
+    pub(super) fn senders(&self) -> impl Iterator<Item = BTreeSet<Sender>> {
+        self.pieces.values().map(|sent| sent.iter().map(|block| block.from).collect())
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         self.pieces.values().flatten().map(|block| block.data.len() as u64).sum()
     }

@@ -63,6 +63,8 @@ struct Node {
     mute: bool,
     /// Refuses to store.
     disk_full: bool,
+    /// Stores nothing, and does not say so.
+    stores_hang: bool,
     /// Saves a record and does not say so.
     saves_hang: bool,
     events: Vec<EventKind>,
@@ -128,6 +130,7 @@ impl World {
             lies: false,
             mute: false,
             disk_full: false,
+            stores_hang: false,
             saves_hang: false,
             events: Vec::new(),
             saved: None,
@@ -267,6 +270,9 @@ impl World {
     }
 
     fn store(&mut self, node: usize, piece: PieceIndex, blocks: &[(u32, Bytes)]) {
+        if self.nodes[node].stores_hang {
+            return;
+        }
         if self.nodes[node].disk_full {
             let error =
                 DiskError { kind: DiskErrorKind::Full, message: crate::contract::Untrusted::new("no space") };

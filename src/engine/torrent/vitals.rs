@@ -11,8 +11,9 @@ impl Torrent {
     /// What is known of it and its peers beyond [`Self::detail`].
     pub fn vitals(&self, now: Time) -> TorrentVitals {
         let mut touched: BTreeMap<Sender, u32> = BTreeMap::new();
-        for (_, partial) in self.pieces.partials() {
-            partial.senders().into_iter().for_each(|sender| *touched.entry(sender).or_default() += 1);
+        let unfinished = self.pieces.partials().map(|(_, partial)| partial.senders());
+        for sender in unfinished.chain(self.storing.senders()).flatten() {
+            *touched.entry(sender).or_default() += 1;
         }
         let metadata_bytes = self.info.raw().len() as u64;
         let millis = |at: Time| u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);

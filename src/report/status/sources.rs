@@ -1,5 +1,6 @@
 //! Whom a torrent gets its bytes and addresses from, in words: trackers, webseeds and peers.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{bits, shown};
@@ -68,9 +69,10 @@ pub(super) fn webseed(text: &mut String, row: &WebseedRow, touched: u32) {
 
 /// All connections; a row and what is known beyond it go together by the connection.
 pub(super) fn peers(text: &mut String, inside: &TorrentInside, pieces: u32) {
+    let vitals: BTreeMap<_, _> =
+        inside.vitals.peers.iter().map(|vitals| (vitals.connection, vitals)).collect();
     for row in &inside.peers {
-        let vitals = inside.vitals.peers.iter().find(|vitals| vitals.connection == row.connection);
-        peer(text, row, vitals, pieces);
+        peer(text, row, vitals.get(&row.connection).copied(), pieces);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Requests that one torrent's owner answers: passed on, and answered when its turn is over.
 
+use std::sync::Arc;
+
 use super::{Control, Reply, no_such_torrent};
 use crate::contract::{
     Answer, FileChoice, OrderChange, Priority, PriorityChange, Refusal, TorrentDetail, WebseedAction,
@@ -30,7 +32,7 @@ impl Control {
             return;
         };
         let asking = async move {
-            let detail = answer_of(&inbox, ToDriver::Detail).await;
+            let detail = detail_of(&inbox).await;
             reply.send(detail.map(Answer::Detail));
         };
         inspect::spawn_for(torrent, format!("look at {torrent}"), asking).detach();
@@ -42,7 +44,7 @@ impl Control {
             return;
         };
         let asking = async move {
-            let vitals = answer_of(&inbox, ToDriver::Vitals).await;
+            let vitals = answer_of(&inbox, "a torrent's vitals", ToDriver::Vitals).await;
             reply.send(vitals.map(|(detail, vitals)| Answer::Vitals(detail, Box::new(vitals))));
         };
         inspect::spawn_for(torrent, format!("look into {torrent}"), asking).detach();
@@ -55,10 +57,8 @@ impl Control {
             return;
         };
         let asking = async move {
-            let answer = match answer_of(&inbox, ToDriver::Detail)
-                .await
-                .and_then(|detail| check_webseed(&detail, &action))
-            {
+            let detail = detail_of(&inbox).await;
+            let answer = match detail.and_then(|detail| check_webseed(&detail, &action)) {
                 Ok(()) => apply(&inbox, Input::Command(TorrentCommand::Webseed(action))).await,
                 Err(refusal) => Err(refusal),
             };
@@ -90,11 +90,9 @@ impl Control {
             return;
         }
         let setting = async move {
-            let answer = match answer_of(&inbox, ToDriver::Detail).await {
-                Ok(detail) => match resolve(&changes, &detail) {
-                    Ok(levels) => apply(&inbox, Input::Command(TorrentCommand::SetPriority(levels))).await,
-                    Err(refusal) => Err(refusal),
-                },
+            let detail = detail_of(&inbox).await;
+            let answer = match detail.and_then(|detail| resolve(&changes, &detail)) {
+                Ok(levels) => apply(&inbox, Input::Command(TorrentCommand::SetPriority(levels))).await,
                 Err(refusal) => Err(refusal),
             };
             reply.send(answer);
@@ -122,12 +120,17 @@ async fn say(
     Ok(Answer::Done)
 }
 
-/// Asks a driver, and waits for what it says.
+async fn detail_of(inbox: &inspect::Sender<ToDriver>) -> Result<Arc<TorrentDetail>, Refusal> {
+    answer_of(inbox, "a torrent's detail", ToDriver::Detail).await
+}
+
+/// Asks a driver, and waits for what it says; `name` is what the reports call that.
 async fn answer_of<T: Send>(
     inbox: &inspect::Sender<ToDriver>,
+    name: &'static str,
     question: impl FnOnce(inspect::ReplySender<T>) -> ToDriver,
 ) -> Result<T, Refusal> {
-    let (reply, answer) = inspect::reply("a torrent's detail");
+    let (reply, answer) = inspect::reply(name);
     inbox.send(question(reply)).await.map_err(|_| gone())?;
     answer.await.map_err(|_| gone())
 }

@@ -8,7 +8,6 @@
 mod guard;
 mod pages;
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -19,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Handle;
+use super::clients::Clients;
 use crate::inspect::{self, WaitKind};
 use crate::limits::{
     DIAGNOSTICS_CLIENT_MAX, DIAGNOSTICS_CLIENTS_MAX, DIAGNOSTICS_HEAD_BYTES_MAX, DIAGNOSTICS_HEAD_MAX,
@@ -105,7 +105,7 @@ impl Diagnostics {
 
 /// Takes clients until the other end of `gone` is dropped.
 async fn accept(listener: TcpListener, address: SocketAddr, handle: Handle, mut gone: inspect::Receiver<()>) {
-    let mut clients: VecDeque<inspect::TaskHandle<()>> = VecDeque::new();
+    let mut clients = Clients::new(DIAGNOSTICS_CLIENTS_MAX);
     loop {
         let accepted = tokio::select! {
             accepted = inspect::reading(listener.accept()) => accepted,
@@ -115,14 +115,8 @@ async fn accept(listener: TcpListener, address: SocketAddr, handle: Handle, mut 
             inspect::sleep(REMOTE_ACCEPT_RETRY).await;
             continue;
         };
-        clients.retain(|client| !client.is_finished());
-        if clients.len() == DIAGNOSTICS_CLIENTS_MAX
-            && let Some(oldest) = clients.pop_front()
-        {
-            oldest.abort();
-        }
         let client = serve_client(stream, address, handle.clone());
-        clients.push_back(inspect::spawn(format!("diagnostics: client {peer}"), client));
+        clients.serve(format!("diagnostics: client {peer}"), client);
     }
 }
 

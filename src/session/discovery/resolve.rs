@@ -1,12 +1,12 @@
 //! Host names to addresses, each in a task of its own, so that a resolver that hangs holds up one host only.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::time::Duration;
 
 use super::address::Allowed;
-use crate::inspect::{self, Semaphore};
+use crate::inspect::{self, Semaphore, WaitKind};
 use crate::limits::RESOLVES_MAX;
 
 /// Asks the system for the addresses of a host and port.
@@ -33,9 +33,7 @@ pub(super) enum ResolveError {
 
 impl Resolver {
     pub(super) fn new(wait: Duration) -> Self {
-        let system: Lookup =
-            |host, port| Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) });
-        Self { permits: Semaphore::new("name lookups", RESOLVES_MAX), wait, system }
+        Self { permits: Semaphore::new("name lookups", RESOLVES_MAX), wait, system: ask_system }
     }
 
     /// The addresses of a host that may be asked.
@@ -72,6 +70,15 @@ impl Resolver {
         let addresses = addresses.map_err(|error| failed(error.to_string()))?;
         if addresses.is_empty() { Err(failed("it has no address".to_owned())) } else { Ok(addresses) }
     }
+}
+
+/// The system's resolver blocks a thread of the pool, for as long as it likes.
+fn ask_system(host: String, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+    let asking = inspect::spawn_blocking(format!("the system resolves {host}"), move || {
+        let found = inspect::blocking(WaitKind::SocketRead, || (host.as_str(), port).to_socket_addrs());
+        Ok(found?.collect())
+    });
+    Box::pin(async move { asking.await.map_err(io::Error::other)? })
 }
 
 /// A resolver for the HTTP client that leaves out what must not be asked.
@@ -140,5 +147,16 @@ mod tests {
         assert_eq!(blocked, Err(ResolveError::Blocked { host: "inside.example".to_owned() }));
         assert!(resolver.lookup("inside.example", 80, Allowed::Any).await.is_ok());
         assert!(resolver.lookup("169.254.169.254", 80, Allowed::Any).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_system_is_asked_and_its_refusal_told() {
+        let found = ask_system("localhost".to_owned(), 80).await.unwrap();
+        assert!(
+            !found.is_empty() && found.iter().all(|found| found.ip().is_loopback() && found.port() == 80)
+        );
+        // No name has an empty part: nobody needs to be asked.
+        let refused = Resolver::new(Duration::from_secs(60)).lookup("no..name", 80, Allowed::Any).await;
+        assert!(matches!(refused, Err(ResolveError::Failed { .. })), "{refused:?}");
     }
 }

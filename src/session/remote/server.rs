@@ -98,7 +98,7 @@ async fn accept(listener: UnixListener, handle: Handle) {
 }
 
 /// The mode of the file already says so; a file moved or shared by mistake must not undo it.
-fn is_same_user(stream: &UnixStream) -> bool {
+pub(super) fn is_same_user(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
 }
 

@@ -88,7 +88,7 @@ fn anywhere(action: Action) -> &'static str {
         Action::Skip => "off: do not download",
         Action::Max => "high priority",
         Action::FoldAll => "open or close all folders",
-        Action::Filter => "filter as you type",
+        Action::Filter => "filter: words; files by *.nfo too",
         Action::SortMenu => "sort the list: menu",
         Action::SortPrevious => "sort it by the previous column",
         Action::SortNext => "sort it by the next column",

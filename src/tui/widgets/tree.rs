@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::scroll::{Motion, Scroll};
-use crate::contract::{Priority, Untrusted};
+use crate::contract::{FilePattern, Priority, Untrusted};
 use crate::limits;
 use crate::units::FileIndex;
 
@@ -339,7 +339,8 @@ impl FileTree {
         &self.filter
     }
 
-    /// Shows only files whose path has every word of `filter` in it, and the folders they are in.
+    /// Shows only files whose path has every word of `filter` in it, and the folders they are in. A word with `*` or `?` is a
+    /// pattern for the path or the name, as in `ctl priority`. Upper and lower case are the same.
     pub fn set_filter(&mut self, filter: &str) {
         self.filter = filter.to_owned();
         self.range_from = None;
@@ -384,7 +385,7 @@ impl FileTree {
 
     /// For each node whether the filter leaves it: a file by its path, a folder by what is in it.
     fn matching(&self) -> Vec<bool> {
-        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
+        let words: Vec<Word> = self.filter.split_whitespace().map(Word::new).collect();
         let mut matched = vec![false; self.nodes.len()];
         let mut path = String::new();
         let mut lengths: Vec<usize> = Vec::new();
@@ -395,7 +396,7 @@ impl FileTree {
             path.push('/');
             lengths.push(path.len());
             let is_file = matches!(node.kind, NodeKind::File(_));
-            if is_file && words.iter().all(|word| path[..path.len() - 1].contains(word.as_str())) {
+            if is_file && words.iter().all(|word| word.is_met_by(&path[..path.len() - 1])) {
                 matched[at] = true;
                 let mut parent = node.parent;
                 while let Some(folder) = parent.filter(|&folder| !matched[folder]) {
@@ -405,6 +406,28 @@ impl FileTree {
             }
         }
         matched
+    }
+}
+
+/// A word of a filter, in lower case.
+enum Word {
+    /// To be somewhere in the path.
+    Part(String),
+    /// To describe the path or the name.
+    Pattern(FilePattern),
+}
+
+impl Word {
+    fn new(word: &str) -> Self {
+        let word = word.to_lowercase();
+        if FilePattern::is_one(&word) { Self::Pattern(FilePattern::new(&word)) } else { Self::Part(word) }
+    }
+
+    fn is_met_by(&self, path: &str) -> bool {
+        match self {
+            Self::Part(part) => path.contains(part.as_str()),
+            Self::Pattern(pattern) => pattern.fits(path),
+        }
     }
 }
 

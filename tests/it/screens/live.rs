@@ -97,8 +97,13 @@ impl Program {
     }
 
     /// Any program.
-    pub(crate) fn run(mut command: CommandBuilder) -> Self {
-        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+    pub(crate) fn run(command: CommandBuilder) -> Self {
+        Self::run_on(command, 24, 80)
+    }
+
+    /// Any program, on a terminal of that many rows and columns.
+    pub(crate) fn run_on(mut command: CommandBuilder, rows: u16, cols: u16) -> Self {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         command.env("TERM", "xterm-256color");
         let child = pair.slave.spawn_command(command).unwrap();
@@ -115,7 +120,7 @@ impl Program {
         })
         .unwrap();
         let keys = Some(pair.master.take_writer().unwrap());
-        let screen = vt100::Parser::new(24, 80, 0);
+        let screen = vt100::Parser::new(rows, cols, 0);
         Self { child, master: Some(pair.master), keys, output: Some(output), screen, raw: Vec::new() }
     }
 
@@ -132,7 +137,7 @@ impl Program {
     }
 
     /// Reads until the screen is as wanted.
-    fn wait(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) -> &mut Self {
+    pub(crate) fn wait(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) -> &mut Self {
         let deadline = Instant::now() + PATIENCE;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let output = self.output.as_mut().unwrap();

@@ -55,6 +55,33 @@ fn of_a_peer_that_does_not_answer_it_is_told_what_it_is_asked_for_and_since_when
 }
 
 #[test]
+fn a_piece_with_a_block_of_a_peer_counts_for_it_until_it_is_stored() {
+    let mut world = World::new(1, 1_000_000);
+    let (seed, leecher) = (world.add_seed(), world.add_leecher());
+    world.nodes[leecher].stores_hang = true;
+    let grant = Input::Granted { up_bytes: None, down_bytes: Some(2 * u64::from(BLOCK_BYTES)) };
+    let touched = |world: &World| {
+        let node = &world.nodes[leecher];
+        (node.blocks_received, node.torrent.vitals(world.now).peers[0].pieces_touched)
+    };
+    world.wires.push_back((leecher, grant.clone()));
+    world.connect(leecher, seed);
+    world.run(Duration::from_secs(1));
+    assert_eq!(touched(&world), (2, 1), "in the middle of a piece");
+    world.wires.push_back((leecher, grant));
+    world.run(Duration::from_secs(1));
+    let mut pieces = (0..world.payload.info.piece_count()).map(PieceIndex);
+    let storing = |piece: &PieceIndex| {
+        world.nodes[leecher].torrent.pieces.state(*piece) == super::super::pieces::PieceState::Storing
+    };
+    let piece = pieces.find(storing).expect("four blocks are a piece");
+    assert_eq!(touched(&world), (4, 1), "while it is stored");
+    world.wires.push_back((leecher, Input::PieceStored { piece }));
+    world.settle();
+    assert_eq!(touched(&world), (4, 0), "it is here");
+}
+
+#[test]
 fn a_liar_is_counted_with_its_blocks_and_banned() {
     let mut world = World::new(1, 300_000);
     let (liar, leecher) = (world.add_seed(), world.add_leecher());

@@ -93,6 +93,24 @@ fn a_filter_narrows_rows_and_targets() {
 }
 
 #[test]
+fn a_filter_word_with_a_star_or_a_question_mark_is_a_pattern() {
+    let paths = ["disc/Extras/a.NFO", "disc/Extras/b.mkv", "disc/film.mkv", "disc/nfo.txt"];
+    let chosen = |filter: &str| {
+        let mut tree = tree(&paths);
+        tree.set_filter(filter);
+        tree.mark_all();
+        tree.targets().into_iter().map(|at| paths[at]).collect::<Vec<_>>()
+    };
+    assert_eq!(chosen("*.nfo"), ["disc/Extras/a.NFO"], "by the name, in every folder");
+    assert_eq!(chosen("disc/*.mkv"), ["disc/film.mkv"], "a star stays within a part");
+    assert_eq!(chosen("disc/**.mkv"), ["disc/Extras/b.mkv", "disc/film.mkv"]);
+    assert_eq!(chosen("?.mkv"), ["disc/Extras/b.mkv"]);
+    assert_eq!(chosen("*.mkv extras"), ["disc/Extras/b.mkv"], "beside a plain word");
+    assert_eq!(chosen("nfo"), ["disc/Extras/a.NFO", "disc/nfo.txt"]);
+    assert_eq!(chosen("*.iso"), [""; 0]);
+}
+
+#[test]
 fn a_hostile_depth_is_bounded() {
     let deep = "x/".repeat(10_000) + "end";
     let tree = tree(&[deep.as_str()]);
