@@ -142,7 +142,7 @@ impl EngineNode {
 
     /// A request that has been missing for longer than `bound`.
     fn missed_for(&mut self, now: Time, bound: Duration) -> Option<String> {
-        let Some(missed) = self.torrent.missed_request() else {
+        let Some(missed) = self.torrent.missed_request(now) else {
             self.missed_since = None;
             return None;
         };

@@ -60,7 +60,7 @@ impl Driver {
     /// Compares for a moment, between turns: what is derived holds then.
     pub(super) fn audit(&mut self) {
         let (auditing, torrent, clock) = (&mut self.auditing, &mut self.torrent, &self.outside.shared.clock);
-        let step = || torrent.audit_some(limits::AUDIT_PIECES_PER_STEP);
+        let step = || torrent.audit_some(clock.now(), limits::AUDIT_PIECES_PER_STEP);
         for what in auditing.round(|| clock.now(), step) {
             self.tell(EventKind::Inconsistent { what: Untrusted::new(what) });
         }
