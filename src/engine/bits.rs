@@ -163,6 +163,21 @@ impl Bits {
         }
     }
 
+    /// How many pieces of a range are in it.
+    pub(in crate::engine) fn count_in(&self, pieces: std::ops::Range<u32>) -> u32 {
+        let (from, to) = (pieces.start.min(self.length), pieces.end.min(self.length));
+        if from >= to {
+            return 0;
+        }
+        let (first, last) = (from as usize / 64, (to - 1) as usize / 64);
+        let within = |at: usize| {
+            let head = if at == first { u64::MAX >> (from % 64) } else { u64::MAX };
+            let tail = if at == last { u64::MAX << (63 - (to - 1) % 64) } else { u64::MAX };
+            head & tail
+        };
+        (first..=last).map(|at| (self.word(at) & within(at)).count_ones()).sum()
+    }
+
     /// How many pieces are in both.
     pub(in crate::engine) fn count_common(&self, other: &Self) -> u32 {
         self.common_words(other, 0).map(|(_, word)| word.count_ones()).sum()
@@ -333,6 +348,22 @@ mod tests {
         assert_eq!(count(&[&one, &two]), 2);
         assert_eq!(count(&[&one, &Bits::full(100)]), 3);
         assert_eq!(count(&[]), 0);
+    }
+
+    #[test]
+    fn pieces_of_a_range_are_counted_from_bit_to_bit() {
+        let mut some = Bits::empty(200);
+        [0, 3, 63, 64, 127, 128, 199].into_iter().for_each(|piece| {
+            some.set(PieceIndex(piece), true);
+        });
+        for set in [some, Bits::full(200), Bits::empty(200)] {
+            for from in 0..=201 {
+                for to in [from, from + 1, from + 63, from + 64, from + 65, 200, 500] {
+                    let one_by_one = (from..to).filter(|piece| set.has(PieceIndex(*piece))).count();
+                    assert_eq!(set.count_in(from..to) as usize, one_by_one, "{from}..{to}");
+                }
+            }
+        }
     }
 
     #[test]

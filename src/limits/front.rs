@@ -70,6 +70,13 @@ pub const AUDIT_BUDGET: Duration = Duration::from_millis(1);
 /// Time between two such comparisons of one torrent: a thousandth of a core, and a million pieces within minutes.
 pub const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Connected incomplete peers for which such a step looks at half as many pieces, and so on: what a piece costs grows with
+/// them.
+pub const AUDIT_PEERS_PER_STEP: u32 = 16;
+
+/// How long a request must be missing before it is told: what a deadline a moment later brings is not missing.
+pub const AUDIT_MISSED_MIN: Duration = Duration::from_secs(2);
+
 /// Differences told of one torrent: the first ones say what is wrong, the rest follows from it.
 pub const AUDIT_TOLD_MAX: usize = 32;
 

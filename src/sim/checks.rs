@@ -7,7 +7,7 @@ use super::disk::is_same;
 use super::engine_node::EngineNode;
 use super::world::{NodeId, Participant, World};
 use crate::codec::peer::Message;
-use crate::engine::io::{Effect, Fetch, FetchPart, Input};
+use crate::engine::io::{BlockReader, Effect, Fetch, FetchPart, Input};
 use crate::limits;
 use crate::units::{PieceIndex, Time};
 
@@ -45,10 +45,15 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl World {
-    /// What an engine is told, before it is: a piece that it stored is right and was not stored before.
+    /// What an engine is told, before it is: a piece that it stored is right and was not stored before, nor any block of
+    /// an unfinished one.
     pub(super) fn check_input(&mut self, id: NodeId, input: &Input) {
-        let Input::PieceStored { piece } = input else { return };
         let Some(node) = self.engine_mut(id) else { return };
+        if let Some((piece, begin)) = node.disk.take_written_twice() {
+            self.fail(id, format!("the block at {begin} of piece {} is written a second time", piece.0));
+            return;
+        }
+        let Input::PieceStored { piece } = input else { return };
         if !node.disk.is_right(*piece) {
             self.fail(id, format!("piece {} is said to be stored and is not right", piece.0));
         } else if !node.disk.stored.insert(*piece) {
@@ -58,6 +63,14 @@ impl World {
 
     /// What an engine wants done, before it is: it offers and serves only what is here and right.
     pub(super) fn check_effect(&mut self, id: NodeId, effect: &Effect) {
+        let now = self.now;
+        if let Effect::ReadBlocks { reader: BlockReader::Peer(_), range } = effect
+            && let Some(node) = self.engine_mut(id)
+            && !node.up_pace.spend(now, u64::from(range.length))
+        {
+            let (_, limit) = node.budget.limits();
+            self.fail(id, format!("reads more for peers than {limit:?} allows"));
+        }
         let Some(node) = self.engine(id) else { return };
         let believed = |piece: &PieceIndex| node.disk.is_right(*piece) || node.is_deceived(*piece);
         let complaint = match effect {
@@ -142,7 +155,7 @@ impl EngineNode {
 
     /// A request that has been missing for longer than `bound`.
     fn missed_for(&mut self, now: Time, bound: Duration) -> Option<String> {
-        let Some(missed) = self.torrent.missed_request() else {
+        let Some(missed) = self.torrent.missed_request(now) else {
             self.missed_since = None;
             return None;
         };

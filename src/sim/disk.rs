@@ -70,6 +70,12 @@ pub(super) struct Disk {
     busy_until: Time,
     /// Pieces that were stored whole and right, for the checker: none is stored twice.
     pub(super) stored: BTreeSet<PieceIndex>,
+    /// Blocks that were written since their piece was last found missing or wrong, for the checker: none is written twice.
+    written: BTreeSet<(PieceIndex, u32)>,
+    /// A block that was.
+    written_twice: Option<(PieceIndex, u32)>,
+    /// Pieces that failed their hash: to find who lies, what came of one sender is dropped when another takes over.
+    failed: BTreeSet<PieceIndex>,
     /// Pieces whose bytes were damaged behind the engine's back, until it stores them anew.
     pub(super) damaged: BTreeSet<PieceIndex>,
 }
@@ -96,6 +102,9 @@ impl Disk {
             hung: Vec::new(),
             busy_until: Time::ZERO,
             stored: BTreeSet::new(),
+            written: BTreeSet::new(),
+            written_twice: None,
+            failed: BTreeSet::new(),
             damaged: BTreeSet::new(),
             payload,
         }
@@ -117,14 +126,25 @@ impl Disk {
             bytes[0] ^= 1;
             *data = bytes.into();
             self.damaged.insert(piece);
-            self.stored.remove(&piece);
+            self.forget_stored(piece);
         }
+    }
+
+    /// A piece is missing or wrong, and its engine may find out: it may be stored again.
+    pub(super) fn forget_stored(&mut self, piece: PieceIndex) {
+        self.stored.remove(&piece);
+        self.written.retain(|(at, _)| *at != piece);
+    }
+
+    /// A block that was written though it was there already, since this was asked last.
+    pub(super) fn take_written_twice(&mut self) -> Option<(PieceIndex, u32)> {
+        self.written_twice.take()
     }
 
     /// Takes a piece away, as if by another program.
     pub(super) fn lose(&mut self, piece: PieceIndex) {
         self.blocks.retain(|(at, _), _| *at != piece);
-        self.stored.remove(&piece);
+        self.forget_stored(piece);
         self.damaged.insert(piece);
         self.touch(piece);
     }
@@ -207,6 +227,8 @@ impl Disk {
             data.is_some_and(|data| is_same(data, &due)) || self.is_pad(piece, begin, length)
         });
         if !right {
+            self.forget_stored(piece);
+            self.failed.insert(piece);
             return Input::PieceMismatch { piece };
         }
         self.write(piece, blocks);
@@ -216,6 +238,9 @@ impl Disk {
 
     fn write(&mut self, piece: PieceIndex, blocks: Vec<(u32, Bytes)>) {
         for (begin, data) in blocks {
+            if !self.written.insert((piece, begin)) && !self.failed.contains(&piece) {
+                self.written_twice = Some((piece, begin));
+            }
             self.blocks.insert((piece, begin), data);
             self.unsynced.insert((piece, begin));
         }
@@ -285,6 +310,7 @@ impl Disk {
         }
         // What no record claims may be fetched again.
         self.stored.clear();
+        self.written.clear();
     }
 
     /// The files of which the saved record says nothing that can be believed.

@@ -157,7 +157,7 @@ impl World {
         if let Input::PieceHashed { piece, outcome } = &input
             && *outcome != HashOutcome::Match
         {
-            node.disk.stored.remove(piece);
+            node.disk.forget_stored(*piece);
         }
         self.check_input(id, &input);
         self.turn(id, input);

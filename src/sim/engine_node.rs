@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::disk::Disk;
+use super::pace::Pace;
 use super::payload::Payload;
 use super::web::WebRequest;
 use crate::codec::handshake;
@@ -67,6 +68,8 @@ pub struct EngineNode {
     pub(super) recorder: Option<Recorder>,
     pub(super) disk: Disk,
     pub(super) budget: Budget,
+    /// What it may read for peers under its limit, for the checker.
+    pub(super) up_pace: Pace,
     pub(super) places: HostPlaces,
     /// What its webseeds are asked for.
     pub(super) fetches: BTreeMap<FetchId, WebRequest>,
@@ -139,6 +142,7 @@ impl EngineNode {
             torrent,
             recorder: None,
             disk,
+            up_pace: Pace::new(now, budget.limits().1),
             budget,
             places: HostPlaces::default(),
             fetches: BTreeMap::new(),

@@ -86,6 +86,7 @@ impl World {
         let now = self.now;
         let Some(node) = self.engine_mut(id) else { return };
         node.budget.set_limits(now, down, up);
+        node.up_pace.set(now, up);
         let grant = node.budget.opening(node.torrent.id());
         self.turn(id, Input::Granted { up_bytes: grant.up_bytes, down_bytes: grant.down_bytes });
     }

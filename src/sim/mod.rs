@@ -17,6 +17,7 @@ mod faults;
 mod hands;
 mod manners;
 mod network;
+mod pace;
 mod payload;
 mod puppet;
 pub mod scenario;

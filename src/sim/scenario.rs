@@ -25,6 +25,8 @@ pub use web::run_web;
 
 /// Virtual time in which everything must be complete once nothing goes wrong any more.
 const HEALED_MAX: Duration = Duration::from_secs(900);
+/// Once nothing goes wrong any more, what was under way ends; from then on nothing may be missed for longer than in calm.
+const CALM_AFTER: Duration = Duration::from_secs(2);
 /// Virtual time in which everything that is stopped must have ended.
 const STOPPED_MAX: Duration = Duration::from_secs(12);
 
@@ -297,6 +299,8 @@ impl Scenario {
             self.world.command(id, TorrentCommand::Resume);
             self.world.introduce(id, self.seed);
         }
+        self.world.run(CALM_AFTER)?;
+        self.world.set_calm(true);
         let ids = engines.clone();
         let all_done = self.world.run_until_done(HEALED_MAX, |world| {
             let done = |id: &NodeId| world.engine(*id).is_some_and(|node| is_done(node.state()));

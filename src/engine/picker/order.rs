@@ -30,6 +30,13 @@ const LEVEL_BUCKETS: u16 = 2 * AVAILABILITIES;
 const ABSENT: u16 = u16::MAX;
 /// A bucket's vector that is less full than one in this many gives room back.
 const SHRINK_AT: usize = 4;
+/// From so many pieces on a bucket's vector is kept closer: a million pieces have a bound of bytes each, and doubling
+/// would leave up to half of it empty.
+const LARGE_BUCKET: usize = 1024;
+/// A large bucket's vector grows by one in this many, and is left with as much room when it shrinks.
+const LARGE_ROOM_ONE_IN: usize = 8;
+/// As `SHRINK_AT`, of a large one.
+const LARGE_SHRINK_AT: usize = 2;
 
 /// The order.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -113,6 +120,22 @@ impl PieceOrder {
         self.version += 1;
     }
 
+    /// Whether a piece lies where its place says, and in the set of its level alone.
+    pub(in crate::engine) fn is_consistent_at(&self, piece: PieceIndex) -> bool {
+        let bucket = self.bucket[piece.at()];
+        let present = bucket != ABSENT;
+        let at = self.position[piece.at()] as usize;
+        let listed = || self.buckets.get(&bucket).and_then(|pieces| pieces.get(at)) == Some(&piece);
+        let is_level = |slot: usize| present && usize::from(bucket / LEVEL_BUCKETS) == slot;
+        let mut levels = self.levels.iter().enumerate();
+        (!present || listed()) && levels.all(|(slot, set)| set.members.has(piece) == is_level(slot))
+    }
+
+    /// How many pieces have a place in it, counted anew.
+    pub(in crate::engine) fn count_placed(&self) -> usize {
+        self.bucket.iter().filter(|bucket| **bucket != ABSENT).count()
+    }
+
     /// The requestable pieces of a level as a set.
     pub(in crate::engine) fn members(&self, level: PieceLevel) -> &Bits {
         &self.level_set(level).members
@@ -177,6 +200,9 @@ impl PieceOrder {
         }
         let bucket = self.buckets.entry(target).or_default();
         let other = rng.usize(..=bucket.len());
+        if bucket.len() == bucket.capacity() && bucket.len() >= LARGE_BUCKET {
+            bucket.reserve_exact(bucket.len() / LARGE_ROOM_ONE_IN);
+        }
         bucket.push(piece);
         let last = bucket.len() - 1;
         bucket.swap(other, last);
@@ -252,6 +278,10 @@ impl PieceOrder {
         }
         if pieces.is_empty() {
             self.buckets.remove(&bucket);
+        } else if pieces.capacity() >= LARGE_BUCKET {
+            if pieces.len() < pieces.capacity() / LARGE_SHRINK_AT {
+                pieces.shrink_to(pieces.len() + pieces.len() / LARGE_ROOM_ONE_IN);
+            }
         } else if pieces.len() < pieces.capacity() / SHRINK_AT {
             pieces.shrink_to(pieces.len() * 2);
         }

@@ -38,9 +38,10 @@ use crate::engine::webseeds::Webseeds;
 use crate::metainfo::Info;
 use crate::units::{ConnectionId, FileIndex, PeerId, Time, TorrentId};
 
+use auditing::Audit;
 use checks::Checks;
 use lifecycle::Phase;
-use pieces::{Audit, Pieces, RunCache};
+use pieces::{Pieces, RunCache};
 use readers::Readers;
 use slots::Slots;
 use storing::Storing;
@@ -64,9 +65,9 @@ pub struct Torrent {
     readers: Readers,
     #[serde(skip)]
     runs: RunCache,
-    /// The walk over all pieces that compares what is derived, while that is asked for.
+    /// Where the walk is that compares what is derived, while that is asked for.
     #[serde(skip)]
-    audit: Option<Audit>,
+    audit: Audit,
     bans: Bans,
     choker: Choker,
     trackers: Trackers,

@@ -253,7 +253,7 @@ impl Torrent {
             order: record.order,
             readers: Readers::default(),
             runs: RunCache::default(),
-            audit: None,
+            audit: super::auditing::Audit::default(),
             bans: Bans::new(record.banned.iter().copied(), rng.u64(..)),
             choker: Choker::default(),
             trackers,

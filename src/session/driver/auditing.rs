@@ -60,7 +60,7 @@ impl Driver {
     /// Compares for a moment, between turns: what is derived holds then.
     pub(super) fn audit(&mut self) {
         let (auditing, torrent, clock) = (&mut self.auditing, &mut self.torrent, &self.outside.shared.clock);
-        let step = || torrent.audit_some(limits::AUDIT_PIECES_PER_STEP);
+        let step = || torrent.audit_some(clock.now(), limits::AUDIT_PIECES_PER_STEP);
         for what in auditing.round(|| clock.now(), step) {
             self.tell(EventKind::Inconsistent { what: Untrusted::new(what) });
         }
@@ -70,8 +70,18 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
+    use crate::contract::{AddRequest, Answer, Command, Source, TorrentState};
+    use crate::metainfo::{Kind, create};
+    use crate::session::directory::Directory;
+    use crate::session::driver::ToDriver;
+    use crate::session::start::{Running, start_with_directory};
+    use crate::session::{Handle, Settings};
+    use crate::units::{PieceIndex, TorrentId};
 
     /// A round at this time in which each step takes a quarter of the budget and finds `find`.
     fn round(auditing: &mut Auditing, at: Time, find: impl Fn(u32) -> Option<String>) -> (u32, Vec<String>) {
@@ -100,6 +110,59 @@ mod tests {
         assert_eq!(next, start + limits::AUDIT_BUDGET + limits::AUDIT_INTERVAL);
         assert_eq!(round(&mut auditing, start + limits::AUDIT_BUDGET, wrong).0, 0, "not due yet");
         assert_eq!(round(&mut auditing, next, wrong), (4, Vec::new()), "told before");
+    }
+
+    /// An engine in a folder of its own, and a torrent of twenty pieces added to it.
+    async fn engine(folder: &Path) -> (Handle, Running, Directory, TorrentId) {
+        let (handle, running, directory) =
+            start_with_directory(Settings::on_loopback(folder)).await.expect("it starts");
+        let payload = vec![7; 20 * 16_384];
+        let torrent = create::from_memory("bundle", 16_384, &[("a.bin", &payload)], Kind::V1).expect("valid");
+        let request = Command::Add(Box::new(AddRequest::of(Source::Bytes(torrent))));
+        match handle.request(request).await.expect("it is added") {
+            Answer::Added { torrent, .. } => (handle, running, directory, torrent),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn reach(handle: &Handle, state: TorrentState) {
+        let mut snapshots = handle.snapshots();
+        let there = snapshots.wait_until(|now| now.torrents.iter().any(|row| row.state == state));
+        tokio::time::timeout(Duration::from_secs(30), there).await.expect("in time").expect("it runs");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_difference_in_a_running_engine_is_told_once_the_switch_is_on_and_the_download_completes() {
+        let (with_all, with_none) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let bundle = with_all.path().join("save/bundle");
+        std::fs::create_dir_all(&bundle).unwrap();
+        std::fs::write(bundle.join("a.bin"), vec![7; 20 * 16_384]).unwrap();
+        let (seed, seed_runs, _directory, _torrent) = engine(with_all.path()).await;
+        reach(&seed, TorrentState::Seeding).await;
+        let (handle, running, directory, torrent) = engine(with_none.path()).await;
+        let mut events = handle.events();
+        let inbox = directory.inbox(torrent).unwrap();
+        inbox.send(ToDriver::Spoil(PieceIndex(3))).await.unwrap();
+        handle.request(Command::SetDebug(true)).await.unwrap();
+        let told = async {
+            loop {
+                let event = events.recv().await.expect("the engine runs");
+                if let EventKind::Inconsistent { what } = event.kind {
+                    return (event.torrent, what.shown());
+                }
+            }
+        };
+        let (of, what) = tokio::time::timeout(Duration::from_secs(10), told).await.expect("it is told");
+        assert_eq!(of, Some(torrent));
+        assert!(what.starts_with("piece 3 in state Missing: its place in the order"), "{what}");
+        let port = seed.snapshots().latest().engine.listen_port;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        handle.request(Command::AddPeer { torrent, address }).await.unwrap();
+        reach(&handle, TorrentState::Seeding).await;
+        for (handle, running) in [(seed, seed_runs), (handle, running)] {
+            handle.request(Command::Shutdown).await.unwrap();
+            running.ended().await.unwrap();
+        }
     }
 
     #[test]

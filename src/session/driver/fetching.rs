@@ -241,6 +241,8 @@ impl Fetching {
             ToDriver::DiskNotice(_) => {}
             #[cfg(test)]
             ToDriver::Panic => panic!("told to break"),
+            #[cfg(test)]
+            ToDriver::Spoil(_) => {}
         }
     }
 

@@ -77,6 +77,9 @@ pub(in crate::session) enum ToDriver {
     /// A bug in the owner itself.
     #[cfg(test)]
     Panic,
+    /// A bug that left something derived of a piece wrong.
+    #[cfg(test)]
+    Spoil(crate::units::PieceIndex),
 }
 
 impl ToDriver {
@@ -90,7 +93,7 @@ impl ToDriver {
                 false
             }
             #[cfg(test)]
-            Self::Panic => false,
+            Self::Panic | Self::Spoil(_) => false,
         }
     }
 }
@@ -377,6 +380,11 @@ impl Driver {
             ToDriver::Fetch(_) => "metadata",
             #[cfg(test)]
             ToDriver::Panic => panic!("told to break"),
+            #[cfg(test)]
+            ToDriver::Spoil(piece) => {
+                self.torrent.spoil(piece);
+                "spoilt"
+            }
             ToDriver::Watch(watch) => {
                 if watch == Watch::Off {
                     self.torrent.forget_runs();

@@ -117,6 +117,7 @@ impl Scenario {
         self.world.set_look_every(Duration::from_secs(1));
         self.world.run(ENDED_BY_THEN)?;
         self.world.set_look_every(LOOK_EVERY);
+        self.world.set_calm(true);
         self.world.command(leecher, TorrentCommand::Resume);
         let mut done = false;
         for _ in 0..ASKED_AGAIN {

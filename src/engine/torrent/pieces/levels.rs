@@ -37,6 +37,10 @@ impl Levels {
         self.pieces[piece.at()]
     }
 
+    pub(super) fn of_pieces(&self) -> &[PieceLevel] {
+        &self.pieces
+    }
+
     pub(super) fn of_files(&self) -> &[Priority] {
         &self.files
     }

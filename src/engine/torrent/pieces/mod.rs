@@ -20,7 +20,6 @@ use crate::engine::picker::{Ordering, PieceOrder};
 use crate::metainfo::Info;
 use crate::units::{FileIndex, PieceIndex};
 
-pub(in crate::engine) use audit::Audit;
 pub(super) use runs::{Reach, RunCache};
 
 use levels::Levels;
@@ -215,6 +214,14 @@ impl Pieces {
 
     pub(in crate::engine) fn partial(&self, piece: PieceIndex) -> Option<&Partial> {
         self.partial.get(&piece)
+    }
+
+    /// The pieces of a range of which some blocks are here or on the wire.
+    pub(in crate::engine) fn partials_in(
+        &self,
+        pieces: std::ops::Range<PieceIndex>,
+    ) -> impl Iterator<Item = (PieceIndex, &Partial)> + Clone {
+        self.partial.range(pieces).map(|(&piece, partial)| (piece, partial))
     }
 
     pub(in crate::engine) fn partials(&self) -> impl ExactSizeIterator<Item = (PieceIndex, &Partial)> {

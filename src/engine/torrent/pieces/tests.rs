@@ -15,7 +15,7 @@ const TWO_BLOCKS: u32 = 2 * BLOCK_BYTES;
 
 /// Pieces of two blocks each, of two files: the first has `first` pieces, the second one.
 fn pieces(first: u32, initial: impl Fn(PieceIndex) -> PieceState) -> Pieces {
-    let length = |pieces: u32| pieces * TWO_BLOCKS;
+    let length = |pieces: u32| u64::from(pieces) * u64::from(TWO_BLOCKS);
     let mut torrent = format!(
         "d4:infod5:filesld6:lengthi{}e4:pathl1:aeed6:lengthi{}e4:pathl1:beee4:name1:t12:piece lengthi{TWO_BLOCKS}e6:pieces{}:",
         length(first),
@@ -227,9 +227,46 @@ fn a_run_map_of_several_parts_changes_where_a_piece_does_and_costs_that_part() {
 
 #[test]
 fn the_bytes_of_all_pieces_are_counted_and_within_their_bound() {
-    let count = 10_000;
-    let pieces = pieces(count - 1, |_| PieceState::Missing);
     // A state, a level, an availability; in the order a position, a bucket and a place in it.
-    let least = count as usize * (1 + 1 + 2 + 4 + 2 + 4);
-    assert!((least..=24 * count as usize).contains(&pieces.heap_bytes()), "{}", pieces.heap_bytes());
+    let least = |count: usize| count * (1 + 1 + 2 + 4 + 2 + 4);
+    for count in [10_000, 333_000, 600_000, 1_000_000] {
+        for state in [PieceState::Missing, PieceState::OnDemand] {
+            let mut pieces = pieces(count - 1, |_| state);
+            let bytes = count as usize;
+            let within = |pieces: &Pieces| (least(bytes)..=24 * bytes).contains(&pieces.heap_bytes());
+            assert!(within(&pieces), "{count} pieces {state:?}: {}", pieces.heap_bytes());
+            // Some of what may be there is not: both orders have pieces.
+            (0..count / 2).for_each(|piece| pieces.set_state(PieceIndex(piece), PieceState::Missing));
+            assert!(within(&pieces), "{count} pieces of both kinds: {}", pieces.heap_bytes());
+        }
+    }
+}
+
+#[test]
+fn counts_that_drifted_are_told() {
+    let sound = || pieces(9, |piece| if piece.0 < 4 { PieceState::Verified } else { PieceState::Missing });
+    assert_eq!(sound().inconsistency(), None);
+    let spoilt = |spoil: &dyn Fn(&mut Pieces)| {
+        let mut pieces = sound();
+        spoil(&mut pieces);
+        pieces.inconsistency().unwrap_or_default()
+    };
+    let of_a_file = spoilt(&|pieces| pieces.file_done_bytes[0] += 1);
+    assert!(of_a_file.contains("bytes of file 0 count as done"), "{of_a_file}");
+    let counts: [&dyn Fn(&mut Tally); 6] = [
+        &|tally| tally.wanted += 1,
+        &|tally| tally.wanted_have -= 1,
+        &|tally| tally.requested += 1,
+        &|tally| tally.wanted_bytes -= 1,
+        &|tally| tally.wanted_done_bytes += 1,
+        &|tally| tally.missing_bytes += 1,
+    ];
+    for spoil in counts {
+        let told = spoilt(&|pieces| spoil(&mut pieces.tally));
+        assert!(told.starts_with("counted Tally"), "{told}");
+    }
+    let of_a_level = spoilt(&|pieces| {
+        pieces.needed.set(PieceIndex(5), false);
+    });
+    assert!(of_a_level.contains("piece 5") && of_a_level.contains("needed"), "{of_a_level}");
 }

@@ -90,7 +90,7 @@ impl Torrent {
     }
 
     /// Whether a webseed may be asked for a piece: one that failed before is asked of one sender alone.
-    fn may_fetch(&self, piece: PieceIndex) -> bool {
+    pub(in crate::engine::torrent) fn may_fetch(&self, piece: PieceIndex) -> bool {
         let Some(partial) = self.pieces.partial(piece) else { return true };
         let owner = partial.exclusive.and_then(Owner::peer).and_then(|owner| self.connections.get(&owner));
         let reserved = owner.is_some_and(|owner| owner.may_request() && !owner.requests.is_snubbed());
