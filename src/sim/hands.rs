@@ -91,6 +91,11 @@ impl World {
         self.turn(id, Input::Granted { up_bytes: grant.up_bytes, down_bytes: grant.down_bytes });
     }
 
+    /// The shared budget leaves an engine so many connections.
+    pub fn set_slots(&mut self, id: NodeId, most: u32) {
+        self.turn(id, Input::Slots { most });
+    }
+
     /// A participant is cut off from all others, or no longer. Nobody is told: nothing arrives.
     pub fn set_apart(&mut self, id: NodeId, apart: bool) {
         if apart {

@@ -18,6 +18,7 @@ use crate::contract::{
 };
 use crate::engine::io::{ReadRequest, ReaderId, ResumeRecord, TorrentCommand};
 use crate::engine::torrent::Policy;
+use crate::limits;
 use crate::recorder::{NotRecorded, Recording};
 use crate::units::{FileIndex, PieceIndex, Rate};
 
@@ -107,12 +108,16 @@ struct Scenario {
     leechers: Vec<NodeId>,
     puppets: Vec<NodeId>,
     next_reader: u64,
+    /// Draws how many connections engines are left, in one scenario of four: a stream of its own, so that what other
+    /// seeds showed before there were slots stays as it was.
+    slots: Option<fastrand::Rng>,
     /// Of so many crashes that are drawn one happens.
     crashes_one_in: u32,
 }
 
 impl Scenario {
     fn draw(seed: u64, leechers: RangeInclusive<usize>) -> Self {
+        let slots = seed.is_multiple_of(4).then(|| fastrand::Rng::with_seed(seed ^ 0x5107_5000));
         // A stream of its own, so that what the world draws does not shift what the scenario draws.
         let mut rng = fastrand::Rng::with_seed(seed ^ 0x5ce7_a210);
         let mut world = World::new(seed, &draw_shape(&mut rng));
@@ -132,7 +137,8 @@ impl Scenario {
             world.add_puppet(manners)
         });
         let puppets: Vec<NodeId> = puppets.collect();
-        let mut scenario = Self { world, rng, seed, leechers, puppets, next_reader: 1, crashes_one_in: 1 };
+        let mut scenario =
+            Self { world, rng, seed, leechers, puppets, next_reader: 1, slots, crashes_one_in: 1 };
         scenario.meet();
         scenario
     }
@@ -166,6 +172,7 @@ impl Scenario {
     }
 
     fn do_something(&mut self) {
+        self.change_slots();
         let id = self.any_engine();
         match self.rng.u8(0..20) {
             0..=4 => self.change_priorities(id),
@@ -200,6 +207,17 @@ impl Scenario {
             17 => self.world.set_tracker_works(self.rng.bool()),
             18 => self.harm_a_disk(),
             _ => self.change_a_puppet(),
+        }
+    }
+
+    /// Few connections, plenty, or none: what an engine with a thousand torrents may leave to one.
+    fn change_slots(&mut self) {
+        let engines = self.engines();
+        let Some(rng) = &mut self.slots else { return };
+        if rng.u8(..8) == 0 {
+            let id = engines[rng.usize(..engines.len())];
+            let most = [0, 1, 2, 3, limits::CONNECTIONS_MAX][rng.usize(..5)];
+            self.world.set_slots(id, most);
         }
     }
 
@@ -296,6 +314,7 @@ impl Scenario {
             self.world.set_disk_fault(id, DiskFault::None);
             self.world.set_disk_pace(id, DiskPace::FAST);
             self.world.set_limits(id, None, None);
+            self.world.set_slots(id, limits::CONNECTIONS_MAX);
             self.world.command(id, TorrentCommand::Resume);
             self.world.introduce(id, self.seed);
         }
