@@ -263,8 +263,9 @@ impl Disk {
 
     fn write(&mut self, piece: PieceIndex, blocks: Vec<(u32, Bytes)>) {
         for (begin, data) in blocks {
-            let expected = self.overtaken.remove(&(piece, begin)) || self.failed.contains(&piece);
-            if !self.written.insert((piece, begin)) && !expected {
+            let place = (piece, begin);
+            let again = !self.written.insert(place);
+            if again && !self.overtaken.remove(&place) && !self.failed.contains(&piece) {
                 self.written_twice = Some((piece, begin));
             }
             self.blocks.insert((piece, begin), data);
