@@ -72,7 +72,11 @@ pub(super) struct Disk {
     pub(super) stored: BTreeSet<PieceIndex>,
     /// Blocks that were written since their piece was last found missing or wrong, for the checker: none is written twice.
     written: BTreeSet<(PieceIndex, u32)>,
-    /// A block that was.
+    /// Blocks whose write was asked for and is not answered yet.
+    being_written: BTreeSet<(PieceIndex, u32)>,
+    /// Those that came whole with their piece meanwhile: nobody knows yet that they are written, so they are once more.
+    overtaken: BTreeSet<(PieceIndex, u32)>,
+    /// A block that was written twice.
     written_twice: Option<(PieceIndex, u32)>,
     /// Pieces that failed their hash: to find who lies, what came of one sender is dropped when another takes over.
     failed: BTreeSet<PieceIndex>,
@@ -103,6 +107,8 @@ impl Disk {
             busy_until: Time::ZERO,
             stored: BTreeSet::new(),
             written: BTreeSet::new(),
+            being_written: BTreeSet::new(),
+            overtaken: BTreeSet::new(),
             written_twice: None,
             failed: BTreeSet::new(),
             damaged: BTreeSet::new(),
@@ -165,6 +171,20 @@ impl Disk {
         Job::Save { generation, record, covers: self.unsynced.clone() }
     }
 
+    /// A job is asked for.
+    pub(super) fn note_asked(&mut self, job: &Job) {
+        match job {
+            Job::Write { piece, blocks } => {
+                self.being_written.extend(blocks.iter().map(|(begin, _)| (*piece, *begin)));
+            }
+            Job::Store { piece, blocks } => {
+                let places = blocks.iter().map(|(begin, _)| (*piece, *begin));
+                self.overtaken.extend(places.filter(|place| self.being_written.contains(place)));
+            }
+            Job::Hash { .. } | Job::Read { .. } | Job::Save { .. } => {}
+        }
+    }
+
     /// When a job that begins now is done. Jobs queue behind each other.
     pub(super) fn done_at(&mut self, now: Time, job: &Job) -> Time {
         let bytes = match job {
@@ -186,6 +206,11 @@ impl Disk {
 
     /// Does a job; gives the answer.
     pub(super) fn perform(&mut self, job: Job) -> Input {
+        if let Job::Write { piece, blocks } = &job {
+            blocks.iter().for_each(|(begin, _)| {
+                self.being_written.remove(&(*piece, *begin));
+            });
+        }
         match (self.fault, job) {
             (DiskFault::Full, Job::Store { piece, .. } | Job::Write { piece, .. }) => {
                 Input::StoreFailed { piece, error: error(DiskErrorKind::Full, "no space left") }
@@ -238,7 +263,9 @@ impl Disk {
 
     fn write(&mut self, piece: PieceIndex, blocks: Vec<(u32, Bytes)>) {
         for (begin, data) in blocks {
-            if !self.written.insert((piece, begin)) && !self.failed.contains(&piece) {
+            let place = (piece, begin);
+            let again = !self.written.insert(place);
+            if again && !self.overtaken.remove(&place) && !self.failed.contains(&piece) {
                 self.written_twice = Some((piece, begin));
             }
             self.blocks.insert((piece, begin), data);
@@ -311,6 +338,8 @@ impl Disk {
         // What no record claims may be fetched again.
         self.stored.clear();
         self.written.clear();
+        self.being_written.clear();
+        self.overtaken.clear();
     }
 
     /// The files of which the saved record says nothing that can be believed.

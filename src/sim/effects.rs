@@ -139,6 +139,7 @@ impl World {
     fn disk_job(&mut self, id: NodeId, job: Job) {
         let now = self.now;
         let Some(node) = self.engine_mut(id) else { return };
+        node.disk.note_asked(&job);
         if node.disk.fault == DiskFault::Hangs {
             node.disk.hung.push(job);
             return;
