@@ -293,8 +293,10 @@ impl Partial {
         sent
     }
 
-    /// Puts the blocks of an earlier attempt to store back (the disk refused).
-    pub(in crate::engine) fn restore(&mut self, sent: &[SentBlock]) {
+    /// Puts the blocks of an earlier attempt to store back (the disk refused): those in memory, and those that were on disk
+    /// before, as [`Self::disk_bits`] gave them.
+    pub(in crate::engine) fn restore(&mut self, sent: &[SentBlock], written: &[u8]) {
+        self.mark_on_disk(written);
         for block in sent {
             let at = BlockIndex(block.begin / BLOCK_BYTES);
             self.arrived(at, block.data.clone(), block.from, Holder::NotCounted);

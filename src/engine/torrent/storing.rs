@@ -18,6 +18,8 @@ use crate::units::{PieceIndex, Time};
 pub(super) struct Storing {
     /// Whole pieces being hashed and written, with who sent their blocks.
     pieces: BTreeMap<PieceIndex, Vec<SentBlock>>,
+    /// The blocks of those that were written out before, one bit a block.
+    written_before: BTreeMap<PieceIndex, Vec<u8>>,
     /// Unfinished pieces whose blocks are being written.
     spilling: BTreeSet<PieceIndex>,
     /// Something happened that the record does not say yet.
@@ -76,7 +78,11 @@ impl Torrent {
     /// All blocks of a piece are here: off it goes.
     fn store_piece(&mut self, piece: PieceIndex) {
         self.pieces.set_state(piece, PieceState::Storing);
-        let sent = self.pieces.take_partial(piece).map(Partial::into_sent_blocks).unwrap_or_default();
+        let partial = self.pieces.take_partial(piece);
+        if let Some(written) = partial.as_ref().and_then(Partial::disk_bits) {
+            self.storing.written_before.insert(piece, written);
+        }
+        let sent = partial.map(Partial::into_sent_blocks).unwrap_or_default();
         let blocks = sent.iter().map(|block| (block.begin, block.data.clone())).collect();
         self.storing.pieces.insert(piece, sent);
         self.effects.push_back(Effect::StorePiece { piece, blocks });
@@ -84,6 +90,7 @@ impl Torrent {
 
     pub(super) fn piece_stored(&mut self, now: Time, piece: PieceIndex) {
         let sent = self.storing.pieces.remove(&piece).unwrap_or_default();
+        self.storing.written_before.remove(&piece);
         let liars = self.bans.piece_passed(piece, &sent);
         self.blame(now, piece, &liars, "sent wrong bytes for a piece that another gave right");
         self.piece_is_here(now, piece);
@@ -93,6 +100,7 @@ impl Torrent {
 
     pub(super) fn piece_mismatch(&mut self, now: Time, piece: PieceIndex) {
         let sent = self.storing.pieces.remove(&piece).unwrap_or_default();
+        self.storing.written_before.remove(&piece);
         self.totals.wasted_bytes += sent.iter().map(|block| block.data.len() as u64).sum::<u64>();
         let contributors: BTreeSet<Sender> = sent.iter().map(|block| block.from).collect();
         let contributors = u32::try_from(contributors.len()).unwrap_or(u32::MAX);
@@ -106,12 +114,14 @@ impl Torrent {
         self.blame(now, piece, &liars, "gave a whole piece that failed its hash");
     }
 
-    /// The disk refused: the blocks stay in memory and the piece is stored when it is tried again.
+    /// The disk refused: the blocks stay in memory, or on disk where they were written out before, and the piece is stored
+    /// when it is tried again.
     pub(super) fn store_failed(&mut self, now: Time, piece: PieceIndex, error: DiskError) {
         self.storing.spilling.remove(&piece);
         if let Some(sent) = self.storing.pieces.remove(&piece) {
             self.pieces.set_state(piece, PieceState::Missing);
-            self.pieces.with_partial(piece, |partial| partial.restore(&sent));
+            let written = self.storing.written_before.remove(&piece).unwrap_or_default();
+            self.pieces.with_partial(piece, |partial| partial.restore(&sent, &written));
         } else if self.pieces.partial(piece).is_some() {
             self.pieces.with_partial(piece, |partial| partial.writing_ended(None));
         }

@@ -61,3 +61,30 @@ fn a_paused_torrents_next_deadline_is_not_in_the_past() {
     let deadline = world.nodes[leecher].torrent.next_deadline();
     assert!(deadline.is_none_or(|(at, _)| at > world.now), "{deadline:?}");
 }
+
+/// Found by the simulator, which saw such blocks written a second time (seeds 16627, and 96851 of fault 92).
+#[test]
+fn what_was_written_out_before_the_disk_refused_is_not_fetched_again() {
+    let mut world = World::new(1, 300_000);
+    let (seed, leecher) = (world.add_seed(), world.add_leecher());
+    let grant =
+        |blocks: u64| Input::Granted { up_bytes: None, down_bytes: Some(u64::from(BLOCK_BYTES) * blocks) };
+    world.wires.push_back((leecher, grant(5)));
+    world.connect(leecher, seed);
+    world.run(Duration::from_secs(1));
+    world.command(leecher, TorrentCommand::Pause);
+    world.run(limits::SAVE_INTERVAL * 2);
+    let record = world.nodes[leecher].saved.clone().unwrap();
+    assert_eq!(record.partial.len(), 1, "the fifth block was written out");
+    world.nodes[leecher].disk_full = true;
+    world.command(leecher, TorrentCommand::Resume);
+    world.wires.push_back((leecher, grant(1000)));
+    world.connect(leecher, seed);
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.nodes[leecher].torrent.state(), TorrentState::Error);
+    world.nodes[leecher].disk_full = false;
+    world.connect(leecher, seed);
+    world.run(Duration::from_secs(120));
+    assert_eq!(world.nodes[leecher].torrent.state(), TorrentState::Seeding);
+    assert_eq!(world.nodes[leecher].blocks_received, world.blocks(), "none came twice");
+}
