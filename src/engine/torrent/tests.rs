@@ -99,12 +99,8 @@ fn other_end(connection: ConnectionId, node: usize) -> usize {
 
 impl World {
     fn new(files: usize, file_bytes: usize) -> Self {
-        Self {
-            payload: payload(files, file_bytes),
-            now: Time::ZERO,
-            nodes: Vec::new(),
-            wires: VecDeque::new(),
-        }
+        let payload = payload(files, file_bytes);
+        Self { payload, now: Time::ZERO, nodes: Vec::new(), wires: VecDeque::new() }
     }
 
     fn setup(&self, start: StartingPoint) -> Setup {
