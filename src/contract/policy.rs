@@ -13,7 +13,7 @@ pub enum CheckPolicy {
     /// Nothing is hashed at the start; a piece that may be there is hashed when it would be requested, or when a peer or
     /// a reader asks for it.
     Never,
-    /// Everything that is there is hashed.
+    /// Everything that is there is hashed, once: a later run goes on where that was stopped.
     Always,
 }
 

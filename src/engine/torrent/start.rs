@@ -196,6 +196,15 @@ impl StartingPoint {
         if whole { DataOnDisk::Whole } else { DataOnDisk::NotWhole }
     }
 
+    /// What is hashed at the start. A check of everything belongs to the adding: in a later run it goes on where it was,
+    /// with the pieces that the record knows nothing of.
+    const fn check(&self, wanted: CheckPolicy) -> CheckPolicy {
+        match (wanted, self.origin) {
+            (CheckPolicy::Always, Origin::Restored) => CheckPolicy::Auto,
+            (check, Origin::Added | Origin::Restored) => check,
+        }
+    }
+
     fn pieces(&self, setup: &Setup, priorities: Vec<Priority>, lost: &Bits, rng: fastrand::Rng) -> Pieces {
         let info = &setup.info;
         let count = info.piece_count();
@@ -204,9 +213,10 @@ impl StartingPoint {
         };
         let known = bits(self.record.as_ref().map(|record| &record.known));
         let have = bits(self.record.as_ref().map(|record| &record.have));
+        let policy = Policy { check: self.check(setup.policy.check), ..setup.policy };
         let initial = |piece| {
             let answer = self.answer(info, setup.policy.trust, (&known, &have, lost), piece);
-            initial_state(setup.policy, answer, self.data(info, piece))
+            initial_state(policy, answer, self.data(info, piece))
         };
         Pieces::new(info.clone(), priorities, initial, rng)
     }

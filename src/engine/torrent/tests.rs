@@ -16,6 +16,7 @@ use crate::limits::{self, BLOCK_BYTES};
 use crate::metainfo;
 use crate::units::{FileIndex, PieceIndex};
 
+mod checking;
 mod hostile;
 mod storing;
 mod telling;
