@@ -129,11 +129,15 @@ async fn nothing_works_for_a_torrent_a_second_after_it_was_removed_in_the_middle
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_torrent_whose_disk_never_answers_goes_within_its_grace_and_holds_up_no_other() {
     let (_folders, seed, leecher, address) = two_engines(&["hung", "sound"]).await;
+    let limit = |down| Command::SetLimits { down, up: None };
+    leecher.handle.request(limit(Some(Rate(300_000)))).await.unwrap();
     let hung = leecher.add("hung").await;
     let storage = leecher.storage(hung);
-    let gate = storage.hang();
     leecher.handle.request(Command::AddPeer { torrent: hung, address }).await.unwrap();
-    leecher.reach(hung, |row| row.downloaded_bytes > u64::from(PIECE)).await;
+    // Its disk answered once, so that its device is known; from then on it does not.
+    leecher.reach(hung, |row| row.done_bytes > 0).await;
+    let gate = storage.hang();
+    leecher.handle.request(limit(None)).await.unwrap();
     let waits = async {
         while storage.budget().queued_bytes() == 0 {
             inspect::sleep(Duration::from_millis(10)).await;

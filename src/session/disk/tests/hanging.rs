@@ -22,12 +22,16 @@ impl Hung {
     }
 
     fn at(world: &World, save_dir: PathBuf, device: Option<u64>) -> Self {
+        Self::asking(MANY, world, save_dir, device)
+    }
+
+    fn asking(jobs: usize, world: &World, save_dir: PathBuf, device: Option<u64>) -> Self {
         let storage = Storage::new(Arc::clone(world.storage.info()), save_dir, &world.pool);
         device.into_iter().for_each(|device| storage.set_device(device));
         let gate = storage.hang();
         let answers = inspect::work_queue("answers of a disk that hung", 10 * MANY);
         let mut hung = Self { storage: Arc::new(storage), gate, answers, asked: 0 };
-        (0..MANY).for_each(|_| hung.ask(world));
+        (0..jobs).for_each(|_| hung.ask(world));
         hung
     }
 
@@ -45,9 +49,16 @@ impl Hung {
 
     /// Ends it; each of its jobs is answered.
     fn release(self) {
-        self.gate.close();
-        (0..self.asked).for_each(|_| self.answers.pop_blocking().expect("it is not closed"));
-        assert!(self.answers.is_empty());
+        Self::release_all(vec![self]);
+    }
+
+    /// Ends all of them at once: one that goes on hanging may have the turns of the others.
+    fn release_all(all: Vec<Self>) {
+        all.iter().for_each(|hung| hung.gate.close());
+        for hung in all {
+            (0..hung.asked).for_each(|_| hung.answers.pop_blocking().expect("it is not closed"));
+            assert!(hung.answers.is_empty());
+        }
     }
 }
 
@@ -67,7 +78,7 @@ fn other_devices_go_on_beside_three_that_hang_with_several_torrents_each() {
     let hung: Vec<Hung> = (0..9).map(|at| Hung::on(&world, Some(at % 3))).collect();
     work(&world);
     assert!(world.pool.work_threads() <= THREADS + 4 * (THREADS + 1), "{}", world.pool.work_threads());
-    hung.into_iter().for_each(Hung::release);
+    Hung::release_all(hung);
     assert_eq!(world.pool.queued_bytes(), 0);
 }
 
@@ -93,7 +104,7 @@ fn all_torrents_of_a_folder_that_does_not_answer_have_one_thread() {
     // The folder of this one was not seen yet either.
     work(&world);
     assert!(world.pool.work_threads() <= 1 + THREADS + 1, "{}", world.pool.work_threads());
-    hung.into_iter().for_each(Hung::release);
+    Hung::release_all(hung);
 }
 
 #[test]
@@ -106,7 +117,7 @@ fn however_many_folders_do_not_answer_those_whose_device_is_known_go_on() {
     work(&world);
     assert!(world.pool.work_threads() <= DISK_UNKNOWN_THREADS + THREADS + 1);
     // Those beyond the bound come in the places of others.
-    hung.into_iter().for_each(Hung::release);
+    Hung::release_all(hung);
 }
 
 #[test]
@@ -128,14 +139,10 @@ fn syncs_that_hang_hold_up_none_of_another_device() {
 fn torrents_of_one_device_take_turns_and_the_jobs_of_each_keep_their_order() {
     let world = World::new();
     let order = inspect::work_queue("order of jobs", 10 * MANY);
-    let storages: Vec<Arc<Storage>> = (0..3)
-        .map(|_| {
-            let storage = Storage::new(Arc::clone(world.storage.info()), world.save_dir(), &world.pool);
-            Arc::new(storage)
-        })
-        .collect();
     // One thread: all wait behind a job that hangs, and then run one by one.
     let pool = DiskPool::start(1).unwrap();
+    let storage = || Arc::new(Storage::new(Arc::clone(world.storage.info()), world.save_dir(), &pool));
+    let storages: Vec<Arc<Storage>> = (0..3).map(|_| storage()).collect();
     storages.iter().for_each(|storage| storage.set_device(1));
     let gates: Vec<Hung> = (0..2).map(|_| Hung::one(&world, &pool, 1)).collect();
     for (at, storage) in storages.iter().enumerate() {
@@ -181,9 +188,11 @@ fn a_torrent_alone_has_all_threads_that_its_device_has_use_for() {
 fn no_more_threads_are_started_than_the_bound() {
     let world = World::new();
     let devices = DISK_THREADS_TOTAL as u64;
-    let hung: Vec<Hung> = (0..devices).map(|device| Hung::on(&world, Some(device))).collect();
+    // Each has more than its device has turns.
+    let hung = |device| Hung::asking(2 * THREADS, &world, world.save_dir(), Some(device));
+    let hung: Vec<Hung> = (0..devices).map(hung).collect();
     assert_eq!(world.pool.work_threads(), DISK_THREADS_TOTAL);
-    hung.into_iter().for_each(Hung::release);
+    Hung::release_all(hung);
     work(&world);
 }
 
