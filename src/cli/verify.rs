@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let mut output = Output::new();
     let pool = DiskPool::start(DiskPool::default_threads()).context("cannot start the disk threads")?;
     let save_dir = std::path::absolute(&arguments.dir)?;
-    let storage = Arc::new(Storage::new(Arc::clone(&torrent.info), save_dir, Arc::clone(pool.handles())));
+    let storage = Arc::new(Storage::new(Arc::clone(&torrent.info), save_dir, &pool));
     let stamps = file_stamps(&pool, &storage)?;
     let watched = output.is_terminal() && !arguments.json;
     let outcomes = hash_all(&pool, &storage, |done, all| match watched {
@@ -284,7 +284,7 @@ mod tests {
 
     fn findings(info: &Arc<Info>, folder: &Path) -> Findings {
         let pool = DiskPool::start(2).unwrap();
-        let storage = Arc::new(Storage::new(Arc::clone(info), folder.to_owned(), Arc::clone(pool.handles())));
+        let storage = Arc::new(Storage::new(Arc::clone(info), folder.to_owned(), &pool));
         let verdicts = hash_all(&pool, &storage, |_, _| Ok(())).unwrap();
         Findings::new(info, &verdicts, &file_stamps(&pool, &storage).unwrap())
     }

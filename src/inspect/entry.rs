@@ -84,7 +84,7 @@ pub(super) struct TaskEntry {
 
 impl TaskEntry {
     /// Registers a task; [`TaskEntry::end`] takes it out again. It works for the torrent that it is said to, else for
-    /// that of the task which starts it.
+    /// that of the task which starts it; a thread for none.
     pub(super) fn register(
         name: Cow<'static, str>,
         site: &'static Location<'static>,
@@ -92,7 +92,12 @@ impl TaskEntry {
         subject: Subject,
     ) -> Arc<Self> {
         let parent = current_task();
-        let torrent = subject.torrent.or_else(|| registry::live(parent?)?.torrent);
+        // A thread outlives the task that happened to start it, and serves everybody.
+        let of_parent = || match kind {
+            TaskKind::Thread => None,
+            _ => registry::live(parent?)?.torrent,
+        };
+        let torrent = subject.torrent.or_else(of_parent);
         let entry = Arc::new(Self {
             id: registry::next_task(),
             label: Label { name, site },

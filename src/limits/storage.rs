@@ -7,10 +7,18 @@ use super::TORRENT_BYTES_MAX;
 /// Fewest disk threads: hashing and writing of several pieces must overlap even on one core.
 pub const DISK_THREADS_MIN: usize = 4;
 
-/// Most disk threads: beyond this a device queue gains nothing.
+/// Most disk threads of one device: beyond this its queue gains nothing.
 pub const DISK_THREADS_MAX: usize = 16;
 
-/// Threads for syncs alone: one may hang for half a minute on a slow device while another disk is quick.
+/// Threads for folders whose device is not known yet, one for each: as many folders of a server that is gone may be on
+/// the saved list before other torrents that come back wait for them.
+pub const DISK_UNKNOWN_THREADS: usize = 64;
+
+/// Disk threads of all devices: six of the largest that hang with all of theirs leave a seventh its own. They are
+/// started when needed, and each has a buffer of [`DISK_CHUNK_BYTES`].
+pub const DISK_THREADS_TOTAL: usize = DISK_UNKNOWN_THREADS + 7 * (DISK_THREADS_MAX + 1);
+
+/// Threads for syncs alone, of one device: one may hang for half a minute.
 pub const DISK_SYNC_THREADS: usize = 2;
 
 /// Jobs that wait for a disk thread. Payload is bounded by bytes; this bounds reads and checks, which carry none.
@@ -21,6 +29,13 @@ pub const DISK_QUEUE_HIGH_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Below this many they are read again: half, so that connections do not stop and start with each block.
 pub const DISK_QUEUE_LOW_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A torrent with fewer payload bytes waiting than this reads its sockets whatever the others have waiting: enough to
+/// keep a disk busy for the milliseconds until more come, little enough for hundreds of torrents at once.
+pub const DISK_OWN_QUEUE_HIGH_BYTES: u64 = 2 * 1024 * 1024;
+
+/// Below this many it reads them again.
+pub const DISK_OWN_QUEUE_LOW_BYTES: u64 = DISK_OWN_QUEUE_HIGH_BYTES / 2;
 
 /// Bytes read at once for hashing: past this a read call costs no less per byte, and it stays in the cache.
 pub const DISK_CHUNK_BYTES: usize = 512 * 1024;

@@ -19,6 +19,8 @@ mod settings;
 mod start;
 mod status;
 pub mod store;
+#[cfg(test)]
+mod tests;
 mod webseed;
 
 pub use handle::{EngineEnds, EventHub, Handle, Request};

@@ -17,6 +17,7 @@ use crate::metainfo;
 use crate::units::{FileIndex, PieceIndex};
 
 mod auditing;
+mod checking;
 mod hostile;
 mod slots;
 mod storing;

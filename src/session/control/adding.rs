@@ -282,9 +282,9 @@ impl Adder {
 
     pub(super) async fn torrent(&self, metainfo: Metainfo, mut wishes: Wishes) -> Result<Prepared, Refusal> {
         let Metainfo { info, trackers, comment, webseeds, httpseeds, .. } = metainfo;
-        let handles = Arc::clone(self.shared.disk.handles());
         let save_dir = wishes.save_dir.clone();
-        let storage = inspect::aside(|| Arc::new(Storage::new(Arc::clone(&info), save_dir, handles)));
+        let storage =
+            inspect::aside(|| Arc::new(Storage::new(Arc::clone(&info), save_dir, &self.shared.disk)));
         let found = driver::stamps(&self.shared.disk, Arc::clone(&storage)).await;
         let found = found.map_err(|error| Refusal::new(error.message.shown()))?;
         let mut start = inspect::aside(|| starting_point(&info, &found, &mut wishes))?;

@@ -147,14 +147,20 @@ impl Control {
         let outcomes = self.outcome_sender.clone();
         let adder = self.adder.clone();
         let restoring = async move {
-            // One after the other: the list keeps its order.
+            // One after the other: the list keeps its order, but for those whose disk does not answer.
+            let mut patience = limits::RESTORE_PATIENCE;
             for torrent in stored {
-                let outcome = match adder.restore(torrent).await {
-                    Ok(prepared) => Outcome::Prepared(prepared, None),
-                    Err(refusal) => Outcome::NotRestored(refusal),
+                let (adder, outcomes) = (adder.clone(), outcomes.clone());
+                let bringing = async move {
+                    let outcome = match adder.restore(torrent).await {
+                        Ok(prepared) => Outcome::Prepared(prepared, None),
+                        Err(refusal) => Outcome::NotRestored(refusal),
+                    };
+                    let _ = outcomes.send(outcome).await;
                 };
-                if outcomes.send(outcome).await.is_err() {
-                    return;
+                let bringing = inspect::spawn("restore a torrent", bringing);
+                if inspect::timeout(patience, bringing).await.is_err() {
+                    patience = limits::RESTORE_PATIENCE_NEXT;
                 }
             }
         };

@@ -59,7 +59,7 @@ impl Control {
             up_bps: sum(|row| row.up_bps),
             down_limit,
             up_limit,
-            disk_queue_bytes: self.shared.disk.budget().queued_bytes(),
+            disk_queue_bytes: self.shared.disk.queued_bytes(),
             disk_free_bytes: self.free_space.latest(),
             save_dir: self.settings.save_dir.clone(),
             debug: self.debug.latest(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{
-    AtomicBool, AtomicU64,
+    AtomicBool,
     Ordering::{Relaxed, SeqCst},
 };
 use std::sync::{Arc, OnceLock};
@@ -17,9 +17,11 @@ use rustix::fs::{Mode, OFlags, Stat, fdatasync, fstat, fsync};
 use rustix::io::Errno;
 
 use super::beneath::{self, Access};
+use super::budget::DiskBudget;
 use super::error::{Attempt, other, system_error};
 use super::handles::Handles;
 use super::parts::Parts;
+use super::pool::DiskPool;
 use crate::engine::io::{DiskError, DiskErrorKind};
 use crate::inspect::Lock;
 use crate::metainfo::Info;
@@ -64,7 +66,10 @@ pub struct Storage {
     /// The device of the save folder when it was first seen.
     device: OnceLock<u64>,
     unsynced: Lock<Unsynced>,
-    queued_bytes: AtomicU64,
+    budget: Arc<DiskBudget>,
+    /// Holds each job until it is closed, as a device would that does not answer.
+    #[cfg(test)]
+    gate: OnceLock<crate::inspect::WorkQueue<()>>,
     /// Set when its data was asked to be deleted: a write that comes late must not make files again.
     deleted: AtomicBool,
 }
@@ -78,7 +83,8 @@ struct Unsynced {
 
 impl Storage {
     /// Nothing is opened or made yet, and every file is wanted.
-    pub fn new(info: Arc<Info>, save_dir: PathBuf, handles: Arc<Handles>) -> Self {
+    pub fn new(info: Arc<Info>, save_dir: PathBuf, pool: &DiskPool) -> Self {
+        let handles = Arc::clone(pool.handles());
         Self {
             apart: Parts::new(&info),
             unwanted: info.files.iter().map(|_| AtomicBool::new(false)).collect(),
@@ -88,7 +94,9 @@ impl Storage {
             handles,
             device: OnceLock::new(),
             unsynced: Lock::new("files to sync of a torrent", Unsynced::default()),
-            queued_bytes: AtomicU64::new(0),
+            budget: pool.new_budget(),
+            #[cfg(test)]
+            gate: OnceLock::new(),
             deleted: AtomicBool::new(false),
         }
     }
@@ -103,9 +111,14 @@ impl Storage {
         &self.save_dir
     }
 
-    /// Payload bytes of this torrent that wait for a disk thread.
-    pub fn queued_bytes(&self) -> u64 {
-        self.queued_bytes.load(Relaxed)
+    /// What of it waits for a disk thread.
+    pub const fn budget(&self) -> &Arc<DiskBudget> {
+        &self.budget
+    }
+
+    /// The device of the save folder, once it was seen.
+    pub(super) fn device(&self) -> Option<u64> {
+        self.device.get().copied()
     }
 
     /// Says whether a file is wanted. What is kept apart of it stays where it is until a [`super::Job::gather`].
@@ -133,6 +146,25 @@ impl Storage {
         (unsynced.files.len(), unsynced.folders.len())
     }
 
+    /// Lets no job of it end until the gate is closed.
+    #[cfg(test)]
+    pub(in crate::session) fn hang(&self) -> crate::inspect::WorkQueue<()> {
+        self.gate.get_or_init(|| crate::inspect::work_queue("gate of a disk that hangs", 1)).clone()
+    }
+
+    #[cfg(test)]
+    pub(super) fn pass_gate(&self) {
+        if let Some(gate) = self.gate.get() {
+            assert!(gate.pop_blocking().is_none(), "nothing comes through a gate");
+        }
+    }
+
+    /// As if its folder was seen on that device.
+    #[cfg(test)]
+    pub(super) fn set_device(&self, device: u64) {
+        self.device.set(device).expect("it was not seen before");
+    }
+
     /// Closes its files and lets none be written any more.
     pub(super) fn retire(&self) {
         self.deleted.store(true, Relaxed);
@@ -141,14 +173,6 @@ impl Storage {
 
     pub(super) fn is_retired(&self) -> bool {
         self.deleted.load(Relaxed)
-    }
-
-    pub(super) fn queue(&self, bytes: u64) {
-        self.queued_bytes.fetch_add(bytes, Relaxed);
-    }
-
-    pub(super) fn unqueue(&self, bytes: u64) {
-        self.queued_bytes.fetch_sub(bytes, Relaxed);
     }
 
     /// Where a file is, for messages.

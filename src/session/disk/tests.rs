@@ -17,6 +17,7 @@ use crate::limits::BLOCK_BYTES;
 use crate::metainfo::parse_info;
 use crate::units::{ConnectionId, FileIndex, PieceIndex};
 
+mod hanging;
 mod parts;
 
 const PIECE: usize = 32 * 1024;
@@ -37,7 +38,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let pool = DiskPool::start(2).unwrap();
         let info = Arc::new(parse_info(raw_info(&payload)).unwrap());
-        let storage = Arc::new(Storage::new(info, folder.path().join("save"), Arc::clone(pool.handles())));
+        let storage = Arc::new(Storage::new(info, folder.path().join("save"), &pool));
         Self { folder, pool, storage, payload }
     }
 
@@ -226,11 +227,7 @@ fn the_first_writes_of_several_threads_all_find_the_save_folder() {
     let world = World::new();
     for _ in 0..300 {
         let start = std::sync::Barrier::new(4);
-        let storage = Storage::new(
-            Arc::clone(world.storage.info()),
-            world.save_dir(),
-            Arc::clone(world.pool.handles()),
-        );
+        let storage = Storage::new(Arc::clone(world.storage.info()), world.save_dir(), &world.pool);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -344,8 +341,8 @@ fn a_job_that_panics_is_told_and_the_pool_goes_on() {
         world.pool.submit(doomed).unwrap();
     }
     world.store_all();
-    assert_eq!(world.pool.budget().queued_bytes(), 0);
-    assert_eq!(world.storage.queued_bytes(), 0);
+    assert_eq!(world.pool.queued_bytes(), 0);
+    assert_eq!(world.storage.budget().queued_bytes(), 0);
 }
 
 #[test]

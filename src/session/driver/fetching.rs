@@ -90,8 +90,10 @@ pub(in crate::session) fn start_fetch(shared: Shared, parts: FetchParts) -> (End
     let (found, finds) = inspect::channel(format!("metadata of {name}"), 1);
     let added_unix_s = parts.saved.added_unix_ms / 1000;
     let (pictures, (rows, details)) = Pictures::new(&name, parts.fetch.row(added_unix_s));
+    // It writes no payload, so its peers never wait for the disk.
+    let budget = shared.disk.new_budget();
     let driver = Fetching {
-        outside: Outside::new(shared, parts.fetch.id(), name.clone(), inbox.clone()),
+        outside: Outside::new(shared, (parts.fetch.id(), name.clone()), inbox.clone(), budget),
         fetch: parts.fetch,
         saved: parts.saved,
         magnet: parts.magnet,

@@ -173,6 +173,8 @@ struct Driver {
     added_unix_s: u64,
     /// Jobs that found the disk queue full.
     waiting_jobs: VecDeque<Job>,
+    /// The last save; the torrent asks for one at a time.
+    saving: Option<inspect::TaskHandle<()>>,
     pictures: Pictures,
     recorder: Recorder,
     auditing: Auditing,
@@ -191,14 +193,16 @@ pub(in crate::session) fn start(shared: Shared, parts: Parts) -> Ends {
     let (inbox, receiver) = inspect::channel(format!("inputs of {name}"), limits::DRIVER_QUEUE);
     let row = parts.torrent.row(shared.clock.now(), parts.added_unix_s);
     let (pictures, (rows, details)) = Pictures::new(&name, row);
+    let budget = Arc::clone(parts.storage.budget());
     let driver = Driver {
         auditing: Auditing::new(shared.debug.clone()),
-        outside: Outside::new(shared, parts.torrent.id(), name.clone(), inbox.clone()),
+        outside: Outside::new(shared, (parts.torrent.id(), name.clone()), inbox.clone(), budget),
         torrent: parts.torrent,
         storage: parts.storage,
         comment: parts.comment,
         added_unix_s: parts.added_unix_s,
         waiting_jobs: VecDeque::new(),
+        saving: None,
         pictures,
         recorder: Recorder::default(),
         reads: BTreeMap::new(),
@@ -250,6 +254,8 @@ impl Driver {
         self.owner = None;
         drop(inbox);
         self.outside.close_all();
+        // One that waits for a disk that does not answer would come after the torrent is forgotten.
+        self.saving.iter().for_each(inspect::TaskHandle::abort);
         self.storage.close_files();
         let _ = self.outside.shared.budget.send(ToBudget::End(self.outside.id)).await;
         inspect::aside(|| drop(self));

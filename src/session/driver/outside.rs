@@ -11,6 +11,7 @@ use crate::codec::peer::Message;
 use crate::codec::tracker::{AnnounceRequest, TrackerError};
 use crate::engine::io::{Fetch, Input, NewConnection, TrackerKey};
 use crate::inspect;
+use crate::session::disk::DiskBudget;
 use crate::session::net::{Caller, Greeted, Link, Outgoing, OutgoingBlock, dial};
 use crate::session::webseed::{self, FetchHandle};
 use crate::units::{ConnectionId, FetchId, TorrentId};
@@ -23,6 +24,8 @@ pub(super) struct Outside {
     pub(super) name: String,
     /// Our own inbox, for what answers come back to.
     pub(super) inbox: inspect::Sender<ToDriver>,
+    /// What of it waits for the disk.
+    budget: Arc<DiskBudget>,
     links: BTreeMap<ConnectionId, Link>,
     fetches: BTreeMap<FetchId, FetchHandle>,
     /// What goes out at the end of the turn: what goes to one peer goes as one batch.
@@ -30,12 +33,18 @@ pub(super) struct Outside {
 }
 
 impl Outside {
-    pub(super) fn new(shared: Shared, id: TorrentId, name: String, inbox: inspect::Sender<ToDriver>) -> Self {
+    pub(super) fn new(
+        shared: Shared,
+        (id, name): (TorrentId, String),
+        inbox: inspect::Sender<ToDriver>,
+        budget: Arc<DiskBudget>,
+    ) -> Self {
         Self {
             shared,
             id,
             name,
             inbox,
+            budget,
             links: BTreeMap::new(),
             fetches: BTreeMap::new(),
             outgoing: BTreeMap::new(),
@@ -45,7 +54,7 @@ impl Outside {
     /// Starts the tasks of a connection.
     pub(super) fn open(&mut self, greeted: Greeted) -> NewConnection {
         let new = greeted.new.clone();
-        let budget = Arc::clone(self.shared.disk.budget());
+        let budget = Arc::clone(&self.budget);
         let link = Link::open(greeted, &self.name, &self.inbox, budget);
         self.links.insert(new.connection, link);
         new
@@ -126,7 +135,7 @@ impl Outside {
     pub(super) fn fetch(&mut self, fetch: Fetch) {
         let id = fetch.id;
         let client = self.shared.webseeds.clone();
-        let budget = Arc::clone(self.shared.disk.budget());
+        let budget = Arc::clone(&self.budget);
         let handle = webseed::start(client, fetch, &self.name, self.inbox.clone(), budget);
         self.fetches.insert(id, handle);
     }

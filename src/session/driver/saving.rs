@@ -11,7 +11,7 @@ use crate::session::store::{SavedResume, StoreHandle};
 use crate::units::TorrentId;
 
 impl Driver {
-    pub(super) fn save(&self, generation: u64, record: ResumeRecord) {
+    pub(super) fn save(&mut self, generation: u64, record: ResumeRecord) {
         let id = self.outside.id;
         let owed = self.outside.owe(save_failed(generation));
         let (disk, storage) = (Arc::clone(&self.outside.shared.disk), Arc::clone(&self.storage));
@@ -20,7 +20,7 @@ impl Driver {
             let result = sync_then_save(&disk, storage, &store, id, record).await;
             owed.pay(ToDriver::Input(Input::ResumeSaved { generation, result })).await;
         };
-        inspect::spawn(format!("save of {}", self.outside.name), saving).detach();
+        self.saving = Some(inspect::spawn(format!("save of {}", self.outside.name), saving));
     }
 }
 

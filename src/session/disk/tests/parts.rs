@@ -28,7 +28,7 @@ impl World {
     /// The torrent as a new run finds it.
     fn restart(&mut self) {
         let info = Arc::clone(self.storage.info());
-        self.storage = Arc::new(Storage::new(info, self.save_dir(), Arc::clone(self.pool.handles())));
+        self.storage = Arc::new(Storage::new(info, self.save_dir(), &self.pool));
     }
 
     fn of_b(&self, piece: u32) -> &[u8] {
