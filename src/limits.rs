@@ -482,13 +482,6 @@ pub const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(250);
 /// Wait before a disk job that found the queue full is tried again.
 pub const DISK_SUBMIT_RETRY: Duration = Duration::from_millis(5);
 
-/// Wait for the disk of a torrent of the saved list before the next one is brought back: longer than a disk takes to
-/// spin up.
-pub const RESTORE_PATIENCE: Duration = Duration::from_secs(15);
-
-/// The same once one did not answer in that time: the others of its disk will not either, and there may be hundreds.
-pub const RESTORE_PATIENCE_NEXT: Duration = Duration::from_millis(200);
-
 /// Events of one torrent kept for its log tab.
 pub const LOG_LINES_MAX: usize = 500;
 

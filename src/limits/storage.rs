@@ -1,5 +1,7 @@
 //! Bounds of what is kept on disk: payload and the state store.
 
+use std::time::Duration;
+
 use super::TORRENT_BYTES_MAX;
 
 // ---- payload on disk ---------------------------------------------------------------------------------------------
@@ -82,3 +84,10 @@ pub const STORE_COMMIT_CHANGES_MAX: usize = 2000;
 
 /// Damaged store files kept beside each other; more mean a failing disk, which a person must look at.
 pub const DAMAGED_FILES_MAX: u32 = 1000;
+
+/// Wait for the disk of a torrent of the saved list before the next one is brought back: longer than a disk takes to
+/// spin up.
+pub const RESTORE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The same once one did not answer in that time: the others of its disk will not either, and there may be hundreds.
+pub const RESTORE_PATIENCE_NEXT: Duration = Duration::from_millis(200);

@@ -134,12 +134,10 @@ impl Torrent {
 
     fn audit_files(&self, from: FileIndex, files_max: u32) -> (Option<String>, Part) {
         let files = self.info.file_indices().skip(from.at());
-        let mut looked_at = 0;
-        for file in files {
+        for (looked_at, file) in (0..).zip(files) {
             if looked_at == files_max {
                 return (None, Part::Files(file));
             }
-            looked_at += 1;
             if let Some(difference) = self.pieces.difference_of_file(file) {
                 return (Some(difference), Part::Files(FileIndex(file.0 + 1)));
             }
