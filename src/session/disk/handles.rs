@@ -46,7 +46,7 @@ pub(in crate::session) fn descriptors() -> u64 {
 }
 
 impl Handles {
-    /// A table sized by [`descriptors`].
+    /// A table sized by the descriptor limit of this process; sockets of peers come out of it too.
     pub fn new() -> Self {
         let share =
             descriptors().saturating_sub(OPEN_FILES_RESERVED_DESCRIPTORS) / OPEN_FILES_SHARE_OF_DESCRIPTORS;
