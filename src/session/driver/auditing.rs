@@ -68,6 +68,15 @@ impl Driver {
 }
 
 #[cfg(test)]
+impl Driver {
+    /// A bug leaves something derived of a piece wrong.
+    pub(super) fn spoil(&mut self, piece: crate::units::PieceIndex) -> &'static str {
+        self.torrent.spoil(piece);
+        "spoilt"
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::cell::Cell;
     use std::net::{Ipv4Addr, SocketAddr};

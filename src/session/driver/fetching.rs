@@ -244,7 +244,7 @@ impl Fetching {
             #[cfg(test)]
             ToDriver::Panic => panic!("told to break"),
             #[cfg(test)]
-            ToDriver::Spoil(_) => {}
+            ToDriver::Spoil(_) => (),
         }
     }
 

@@ -387,10 +387,7 @@ impl Driver {
             #[cfg(test)]
             ToDriver::Panic => panic!("told to break"),
             #[cfg(test)]
-            ToDriver::Spoil(piece) => {
-                self.torrent.spoil(piece);
-                "spoilt"
-            }
+            ToDriver::Spoil(piece) => self.spoil(piece),
             ToDriver::Watch(watch) => {
                 if watch == Watch::Off {
                     self.torrent.forget_runs();

@@ -153,14 +153,16 @@ fn closing(text: &str, open: usize) -> usize {
     text.len()
 }
 
-/// Blanks each item, variant and arm under `#[cfg(test)]`.
+/// Blanks each item, variant, arm and field under `#[cfg(test)]`.
 fn blank_tests(code: &mut String) {
     const MARK: &str = "#[cfg(test)]";
     let mut from = 0;
     while let Some(at) = code[from..].find(MARK).map(|offset| from + offset) {
-        // A variant, or an arm for one, begins with a type's name and ends with its line.
-        let of_enum = code[at + MARK.len()..].trim_start().starts_with(char::is_uppercase);
-        let ends: &[char] = if of_enum { &[','] } else { &['{', ';'] };
+        // A variant, or an arm for one, begins with a type's name and ends with its line; so does a field.
+        let rest = code[at + MARK.len()..].trim_start();
+        let of_enum = rest.starts_with(char::is_uppercase);
+        let behind = rest.trim_start_matches(|c: char| c.is_ascii_lowercase() || c == '_');
+        let ends: &[char] = if of_enum || behind.starts_with(": ") { &[','] } else { &['{', ';'] };
         let body = code[at..].find(ends).map_or(code.len(), |offset| at + offset);
         let end = if code.as_bytes().get(body) == Some(&b'{') { closing(code, body) } else { body };
         let end = (end + 1).min(code.len());
