@@ -184,7 +184,7 @@ pub enum Effect {
         blocks: Vec<(u32, Bytes)>,
     },
     /// Write blocks of a piece that is not whole, to free memory or before a stop. Answered by `BlocksWritten` or
-    /// `StoreFailed`.
+    /// `WriteFailed`.
     WriteBlocks {
         /// The piece.
         piece: PieceIndex,

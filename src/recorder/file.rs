@@ -10,7 +10,7 @@ use crate::units::{Time, TorrentId};
 
 /// What such a file begins with; the last byte is the version of the format.
 const MAGIC: &[u8; 17] = b"unchoke recording";
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 const DIGEST_BYTES: usize = 32;
 
 /// A recording of one torrent, or of a magnet whose metadata was not here yet.

@@ -212,12 +212,10 @@ impl Disk {
             });
         }
         match (self.fault, job) {
-            (DiskFault::Full, Job::Store { piece, .. } | Job::Write { piece, .. }) => {
-                Input::StoreFailed { piece, error: error(DiskErrorKind::Full, "no space left") }
-            }
-            (DiskFault::Broken, Job::Store { piece, .. } | Job::Write { piece, .. }) => {
-                Input::StoreFailed { piece, error: broken() }
-            }
+            (DiskFault::Full, Job::Store { piece, .. }) => Input::StoreFailed { piece, error: full() },
+            (DiskFault::Full, Job::Write { piece, .. }) => Input::WriteFailed { piece, error: full() },
+            (DiskFault::Broken, Job::Store { piece, .. }) => Input::StoreFailed { piece, error: broken() },
+            (DiskFault::Broken, Job::Write { piece, .. }) => Input::WriteFailed { piece, error: broken() },
             (DiskFault::Broken, Job::Hash { piece }) => {
                 Input::PieceHashed { piece, outcome: HashOutcome::Failed(broken()) }
             }
@@ -392,6 +390,10 @@ pub(super) fn is_same(one: &Bytes, other: &Bytes) -> bool {
 
 fn error(kind: DiskErrorKind, message: &str) -> DiskError {
     DiskError { kind, message: Untrusted::new(message) }
+}
+
+fn full() -> DiskError {
+    error(DiskErrorKind::Full, "no space left")
 }
 
 fn broken() -> DiskError {

@@ -354,6 +354,7 @@ fn detail_of(input: &Input) -> u64 {
         Input::PieceStored { piece }
         | Input::PieceMismatch { piece }
         | Input::StoreFailed { piece, .. }
+        | Input::WriteFailed { piece, .. }
         | Input::BlocksWritten { piece, .. }
         | Input::PieceHashed { piece, .. } => u64::from(piece.0),
         Input::Messages { connection, messages } => connection.0 * 1000 + messages.len() as u64,

@@ -167,11 +167,15 @@ async fn fault_54_a_lost_part_file_costs_its_pieces_and_claims_nothing() {
     let scene = Scene::new().await;
     let torrent = scene.first_run().await;
     std::fs::remove_file(scene.part_file(torrent)).unwrap();
+    // Its record names the seed, which would give the pieces again before they are counted.
+    scene.seed.request(Command::Pause(torrent)).await.unwrap();
 
     let (again, running) = engine(scene.folder.path()).await;
     reach(&again, torrent, TorrentState::Downloading).await;
     let all = detail(&again, torrent).await.row.pieces.total;
     assert_eq!(have(&again, torrent).await, all - INNER_PIECES - 2, "the two edges are not claimed");
+    scene.seed.request(Command::Resume(torrent)).await.unwrap();
+    reach(&scene.seed, torrent, TorrentState::Seeding).await;
     scene.call_seed(&again, torrent).await;
     reach(&again, torrent, TorrentState::Finished).await;
     scene.assert_files(&["a.bin", "c.bin"]);

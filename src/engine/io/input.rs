@@ -65,8 +65,15 @@ pub enum Input {
         /// The piece.
         piece: PieceIndex,
     },
-    /// [`super::Effect::StorePiece`] or [`super::Effect::WriteBlocks`] failed.
+    /// [`super::Effect::StorePiece`] failed for another reason than its hash.
     StoreFailed {
+        /// The piece.
+        piece: PieceIndex,
+        /// Why.
+        error: DiskError,
+    },
+    /// [`super::Effect::WriteBlocks`] failed. The same piece may be on its way to being stored whole meanwhile.
+    WriteFailed {
         /// The piece.
         piece: PieceIndex,
         /// Why.
@@ -186,6 +193,7 @@ impl Input {
             | Self::Sent { .. }
             | Self::PieceStored { .. }
             | Self::StoreFailed { .. }
+            | Self::WriteFailed { .. }
             | Self::BlocksWritten { .. }
             | Self::PieceHashed { .. }
             | Self::BlocksRead { .. }
@@ -214,6 +222,7 @@ impl Input {
             Self::PieceStored { .. } => "piece stored",
             Self::PieceMismatch { .. } => "piece mismatch",
             Self::StoreFailed { .. } => "store failed",
+            Self::WriteFailed { .. } => "write failed",
             Self::BlocksWritten { .. } => "blocks written",
             Self::PieceHashed { .. } => "piece hashed",
             Self::BlocksRead { .. } => "blocks read",

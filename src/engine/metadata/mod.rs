@@ -189,6 +189,7 @@ impl MetadataFetch {
             | Input::PieceStored { .. }
             | Input::PieceMismatch { .. }
             | Input::StoreFailed { .. }
+            | Input::WriteFailed { .. }
             | Input::BlocksWritten { .. }
             | Input::PieceHashed { .. }
             | Input::BlocksRead { .. }

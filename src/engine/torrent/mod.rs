@@ -190,6 +190,7 @@ impl Torrent {
             Input::PieceStored { piece } => self.piece_stored(now, piece),
             Input::PieceMismatch { piece } => self.piece_mismatch(now, piece),
             Input::StoreFailed { piece, error } => self.store_failed(now, piece, error),
+            Input::WriteFailed { piece, error } => self.write_failed(now, piece, error),
             Input::BlocksWritten { piece, begins } => self.blocks_written(now, piece, &begins),
             Input::PieceHashed { piece, outcome } => self.piece_hashed(now, piece, outcome),
             Input::BlocksRead { reader, range, result } => match reader {

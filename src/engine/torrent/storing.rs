@@ -117,23 +117,32 @@ impl Torrent {
     /// The disk refused: the blocks stay in memory, or on disk where they were written out before, and the piece is stored
     /// when it is tried again.
     pub(super) fn store_failed(&mut self, now: Time, piece: PieceIndex, error: DiskError) {
-        self.storing.spilling.remove(&piece);
         if let Some(sent) = self.storing.pieces.remove(&piece) {
             self.pieces.set_state(piece, PieceState::Missing);
             let written = self.storing.written_before.remove(&piece).unwrap_or_default();
             self.pieces.with_partial(piece, |partial| partial.restore(&sent, &written));
-        } else if self.pieces.partial(piece).is_some() {
-            self.pieces.with_partial(piece, |partial| partial.writing_ended(None));
         }
         self.disk_trouble(now, error);
     }
 
+    /// The disk refused blocks of an unfinished piece: they stay in memory. Where the piece became whole meanwhile, its
+    /// store has them too and goes on.
+    pub(super) fn write_failed(&mut self, now: Time, piece: PieceIndex, error: DiskError) {
+        self.writing_ended(piece, None);
+        self.disk_trouble(now, error);
+    }
+
     pub(super) fn blocks_written(&mut self, now: Time, piece: PieceIndex, begins: &[u32]) {
+        self.writing_ended(piece, Some(begins));
+        self.storing.mark_dirty(now);
+    }
+
+    /// Blocks of a piece are no longer on their way to the disk; `written` are there.
+    fn writing_ended(&mut self, piece: PieceIndex, written: Option<&[u32]>) {
         self.storing.spilling.remove(&piece);
         if self.pieces.partial(piece).is_some() {
-            self.pieces.with_partial(piece, |partial| partial.writing_ended(Some(begins)));
+            self.pieces.with_partial(piece, |partial| partial.writing_ended(written));
         }
-        self.storing.mark_dirty(now);
     }
 
     /// A piece is verified and on disk: peers are told.

@@ -28,7 +28,7 @@ pub enum PieceWork {
         /// First byte and bytes of each block in memory, ascending. Others are read from disk.
         blocks: Vec<(u32, Bytes)>,
     },
-    /// Write unverified blocks. Answered by `BlocksWritten` or `StoreFailed`.
+    /// Write unverified blocks. Answered by `BlocksWritten` or `WriteFailed`.
     Write {
         /// The piece.
         piece: PieceIndex,
@@ -84,9 +84,8 @@ impl PieceWork {
 
     fn failed(&self, error: DiskError) -> Input {
         match self {
-            Self::Store { piece, .. } | Self::Write { piece, .. } => {
-                Input::StoreFailed { piece: *piece, error }
-            }
+            Self::Store { piece, .. } => Input::StoreFailed { piece: *piece, error },
+            Self::Write { piece, .. } => Input::WriteFailed { piece: *piece, error },
             Self::Hash { piece } => Input::PieceHashed { piece: *piece, outcome: HashOutcome::Failed(error) },
             Self::Read { reader, range } => {
                 Input::BlocksRead { reader: *reader, range: *range, result: Err(error) }

@@ -126,7 +126,7 @@ fn raw_info(payload: &[u8]) -> Bytes {
 
 fn kind(input: &Input) -> DiskErrorKind {
     match input {
-        Input::StoreFailed { error, .. } => error.kind,
+        Input::StoreFailed { error, .. } | Input::WriteFailed { error, .. } => error.kind,
         other => panic!("{other:?}"),
     }
 }

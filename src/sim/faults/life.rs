@@ -106,8 +106,9 @@ fn number(variable: &str, or: u32) -> u32 {
     std::env::var(variable).ok().map_or(or, |text| text.parse().expect("a number"))
 }
 
-/// Seeds that once showed a fault: a read that failed late took a piece off the wire that was being fetched again.
-const KEPT_SEEDS: [u64; 2] = [106_965, 109_906];
+/// Seeds that once showed a fault: a read that failed late took a piece off the wire that was being fetched again; a
+/// write-out that failed late had its piece stored a second time.
+const KEPT_SEEDS: [u64; 3] = [106_965, 109_906, 96_851];
 
 /// So many operations as a rule that the test is quick; `UNCHOKE_SIM_OPERATIONS=10000` is the whole of it.
 #[test]

@@ -1,6 +1,7 @@
 //! What reaches the disk and the record when the disk refuses, or a stop comes at a bad moment.
 
 use super::*;
+use crate::engine::torrent::pieces::PieceState;
 
 /// The disk refuses, the user pauses, makes room and goes on: what was in memory all the while is written then.
 #[test]
@@ -62,7 +63,7 @@ fn a_paused_torrents_next_deadline_is_not_in_the_past() {
     assert!(deadline.is_none_or(|(at, _)| at > world.now), "{deadline:?}");
 }
 
-/// Found by the simulator, which saw such blocks written a second time (seeds 16627, and 96851 of fault 92).
+/// Found by the simulator, which saw such blocks written a second time (seed 16627).
 #[test]
 fn what_was_written_out_before_the_disk_refused_is_not_fetched_again() {
     let mut world = World::new(1, 300_000);
@@ -87,4 +88,24 @@ fn what_was_written_out_before_the_disk_refused_is_not_fetched_again() {
     world.run(Duration::from_secs(120));
     assert_eq!(world.nodes[leecher].torrent.state(), TorrentState::Seeding);
     assert_eq!(world.nodes[leecher].blocks_received, world.blocks(), "none came twice");
+}
+
+/// Blocks that are written out fail while their piece, whole by then, is being stored: the store goes on and is not begun
+/// a second time. Found by the simulator (seed 96851 of fault 92).
+#[test]
+fn a_write_that_fails_late_does_not_store_its_piece_again() {
+    let mut world = World::new(1, PIECE_BYTES as usize);
+    let (seed, leecher) = (world.add_seed(), world.add_leecher());
+    world.nodes[leecher].stores_hang = true;
+    world.connect(leecher, seed);
+    world.run(Duration::from_secs(1));
+    let (piece, now) = (PieceIndex(0), world.now);
+    let torrent = &mut world.nodes[leecher].torrent;
+    assert_eq!(torrent.pieces.state(piece), PieceState::Storing);
+    let error = DiskError { kind: DiskErrorKind::Full, message: crate::contract::Untrusted::new("no space") };
+    torrent.handle(now, Input::WriteFailed { piece, error });
+    assert_eq!(torrent.state(), TorrentState::Error, "the disk's trouble is told");
+    assert_eq!(torrent.pieces.state(piece), PieceState::Storing);
+    torrent.handle(now, Input::PieceStored { piece });
+    assert_eq!(torrent.pieces.state(piece), PieceState::Verified);
 }
