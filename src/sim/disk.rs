@@ -74,7 +74,8 @@ pub(super) struct Disk {
     written: BTreeSet<(PieceIndex, u32)>,
     /// Blocks whose write was asked for and is not answered yet.
     being_written: BTreeSet<(PieceIndex, u32)>,
-    /// Those that came whole with their piece meanwhile: nobody knows yet that they are written, so they are once more.
+    /// Those that came whole with their piece meanwhile, or whose piece was forgotten: nobody counts on them, so they are
+    /// written once more.
     overtaken: BTreeSet<(PieceIndex, u32)>,
     /// A block that was written twice.
     written_twice: Option<(PieceIndex, u32)>,
@@ -140,6 +141,8 @@ impl Disk {
     pub(super) fn forget_stored(&mut self, piece: PieceIndex) {
         self.stored.remove(&piece);
         self.written.retain(|(at, _)| *at != piece);
+        // What is on its way lands behind the finding, and is no longer counted on.
+        self.overtaken.extend(self.being_written.iter().filter(|(at, _)| *at == piece));
     }
 
     /// A block that was written though it was there already, since this was asked last.

@@ -106,8 +106,8 @@ fn number(variable: &str, or: u32) -> u32 {
     std::env::var(variable).ok().map_or(or, |text| text.parse().expect("a number"))
 }
 
-/// Seeds that once showed a fault: a read that failed late took a piece off the wire that was being fetched again; a
-/// write-out that failed late had its piece stored a second time.
+/// Seeds that once showed a fault: a read that failed late took a piece off the wire that was being fetched again; the
+/// last misled the checker of blocks written twice: a write-out landed behind the check that had forgotten its piece.
 const KEPT_SEEDS: [u64; 3] = [106_965, 109_906, 96_851];
 
 /// So many operations as a rule that the test is quick; `UNCHOKE_SIM_OPERATIONS=10000` is the whole of it.

@@ -91,7 +91,7 @@ fn what_was_written_out_before_the_disk_refused_is_not_fetched_again() {
 }
 
 /// Blocks that are written out fail while their piece, whole by then, is being stored: the store goes on and is not begun
-/// a second time. Found by the simulator (seed 96851 of fault 92).
+/// a second time.
 #[test]
 fn a_write_that_fails_late_does_not_store_its_piece_again() {
     let mut world = World::new(1, PIECE_BYTES as usize);
