@@ -52,6 +52,15 @@ impl Torrent {
         }
         self.cancel_surplus(now);
         self.check_unknown(now);
+        let before = self.pieces.order().version();
+        self.plan_peers(now);
+        if self.pieces.order().version() != before {
+            // What made way for more urgent pieces may be asked of those who had found nothing.
+            self.plan_peers(now);
+        }
+    }
+
+    fn plan_peers(&mut self, now: Time) {
         let (version, raised) = (self.pieces.order().version(), self.pieces.order().raised());
         let ready = self.connections.values().filter(|peer| {
             let something_new = peer.starved_at != Some(version);

@@ -72,3 +72,36 @@ fn the_shell_is_told_of_files_that_become_wanted_or_unwanted_and_of_no_others() 
     let told = [(files(&[]), files(&[1, 2])), (files(&[1]), files(&[]))];
     assert_eq!(world.nodes[node].wanted, told);
 }
+
+/// Found by the simulator (seed 103061 of fault 92): the other peer was asked in the next turn only, whenever that was.
+#[test]
+fn what_makes_way_for_a_more_urgent_piece_is_asked_of_another_in_the_same_turn() {
+    let (low, urgent) = (limits::PIPELINE_START / 4, PieceIndex(limits::PIPELINE_START / 4));
+    let mut world = World::new(low as usize + 1, PIECE_BYTES as usize);
+    let (full, idle, us) = (world.add_leecher(), world.add_leecher(), world.add_leecher());
+    let levels = (0..low).map(|file| (FileIndex(file), Priority::Low));
+    let levels = levels.chain([(FileIndex(low), Priority::High)]).collect();
+    world.command(us, TorrentCommand::SetPriority(levels));
+    let mut bits = crate::engine::bits::Bits::empty(low + 1);
+    (0..low).for_each(|piece| {
+        bits.set(PieceIndex(piece), true);
+    });
+    for peer in [full, idle] {
+        world.connect(us, peer);
+        // The peer's end is this test.
+        world.wires.pop_back();
+        let messages = vec![Message::Bitfield(Bytes::from(bits.to_wire())), Message::Unchoke];
+        world.wires.push_back((us, Input::Messages { connection: wire(us, peer), messages }));
+        world.settle();
+    }
+    let torrent = &mut world.nodes[us].torrent;
+    let asked = |torrent: &Torrent, peer| torrent.connections[&wire(us, peer)].requests.count();
+    assert_eq!(asked(torrent, full), limits::PIPELINE_START, "all that is wanted but the urgent piece");
+    let before = asked(torrent, idle);
+    let messages = vec![Message::Have(urgent)];
+    torrent.handle(world.now, Input::Messages { connection: wire(us, full), messages });
+    torrent.end_turn(world.now);
+    let of_the_urgent = torrent.pieces.partial(urgent).map(|partial| partial.requested());
+    assert_eq!((of_the_urgent, torrent.missed_request(world.now)), (Some(4), None));
+    assert!(asked(torrent, idle) > before);
+}
