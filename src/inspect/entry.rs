@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -69,9 +69,11 @@ pub(super) struct TaskEntry {
     longest_poll: AtomicU64,
     /// The tick at which the last poll ended; 0: there was none.
     poll_ended: AtomicU64,
+    /// Near enough: of two threads that wake it at the same moment one may be lost. No wake costs an exclusive access for
+    /// this.
     wakes: AtomicU64,
-    /// How many wakes there had been when the last poll began, and one more: it was not polled while it is 0.
-    wakes_taken: AtomicU64,
+    /// Woken since its last poll began, or never polled.
+    woken: AtomicBool,
     /// When it was woken, where its next poll is timed; 0: it was not, or is not.
     woken_at: AtomicU64,
     waits: Mutex<Waits>,
@@ -112,7 +114,7 @@ impl TaskEntry {
             longest_poll: AtomicU64::new(0),
             poll_ended: AtomicU64::new(0),
             wakes: AtomicU64::new(0),
-            wakes_taken: AtomicU64::new(0),
+            woken: AtomicBool::new(true),
             woken_at: AtomicU64::new(0),
             waits: Mutex::new([None; WAITS_PER_TASK]),
             waits_stand_for: AtomicU64::new(0),
@@ -131,7 +133,7 @@ impl TaskEntry {
     /// A poll begins; [`TaskEntry::end_poll`] must follow.
     #[inline]
     pub(super) fn begin_poll(&self) -> Polling {
-        self.wakes_taken.store(self.wakes.load(Relaxed) + 1, Relaxed);
+        self.woken.store(false, Relaxed);
         let phase = self.phase.load(Relaxed);
         self.phase.store(phase + 1, Relaxed);
         let stands_for = sample_of(phase / 2);
@@ -188,7 +190,8 @@ impl TaskEntry {
 
     /// It is woken.
     pub(super) fn wake(&self) {
-        self.wakes.fetch_add(1, Relaxed);
+        self.woken.store(true, Relaxed);
+        self.wakes.store(self.wakes.load(Relaxed) + 1, Relaxed);
         if sample_of(self.phase.load(Relaxed).div_ceil(2)) != 0 && self.woken_at.load(Relaxed) == 0 {
             self.woken_at.store(now_nanos(), Relaxed);
         }
@@ -245,7 +248,7 @@ impl TaskEntry {
 
     /// It was woken since its last poll began, or was never polled.
     fn is_woken(&self) -> bool {
-        self.wakes_taken.load(Relaxed) != self.wakes.load(Relaxed) + 1
+        self.woken.load(Relaxed)
     }
 
     fn is_about_to_go_on(&self) -> bool {
@@ -263,7 +266,7 @@ impl TaskEntry {
 
     /// Records how it ended; the first call counts.
     pub(super) fn end(self: &Arc<Self>, end: TaskState) {
-        if self.end.set(Box::new(end)).is_ok() {
+        if self.end.get().is_none() && self.end.set(Box::new(end)).is_ok() {
             registry::ended(self);
         }
     }

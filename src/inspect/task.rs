@@ -1,12 +1,16 @@
 //! Tasks and threads with a name, whose panics are values.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
+
+use futures_util::task::{ArcWake, waker_ref};
+use pin_project_lite::pin_project;
 
 use super::entry::{Subject, TaskEntry};
 use super::noting::is_noting;
@@ -25,6 +29,9 @@ pub enum TaskEnded {
     Aborted,
 }
 
+/// What a task gives inside of the runtime, which keeps room for it beside the future: a panic takes a pointer of it.
+type Given<T> = Result<T, Box<TaskEnded>>;
+
 /// A running task. Await it for its value; dropping it lets the task run on.
 #[derive(Debug)]
 #[must_use = "a dropped handle lets the task run on unwatched; call `detach` to say so"]
@@ -32,7 +39,7 @@ pub struct TaskHandle<T> {
     id: TaskId,
     site: &'static Location<'static>,
     said: Said,
-    join: tokio::task::JoinHandle<Result<T, TaskEnded>>,
+    join: tokio::task::JoinHandle<Given<T>>,
 }
 
 impl<T> TaskHandle<T> {
@@ -64,7 +71,7 @@ impl<T> Future for TaskHandle<T> {
             self.said.say(Wait::new(WaitKind::Child, self.id.0, self.site));
         }
         polled.map(|joined| match joined {
-            Ok(result) => result,
+            Ok(given) => given.map_err(|ended| *ended),
             Err(error) => match error.try_into_panic() {
                 Ok(payload) => Err(TaskEnded::Panicked(panic_text(payload.as_ref()))),
                 Err(_) => Err(TaskEnded::Aborted),
@@ -104,7 +111,7 @@ where
     F::Output: Send + 'static,
 {
     let (id, site) = (entry.id, entry.site());
-    let tracked = Tracked { entry: EndGuard { entry, armed: true }, wakers: None, future: Box::pin(future) };
+    let tracked = Tracked { guard: EndGuard(entry), waker: None, future };
     TaskHandle { id, site, said: Said::default(), join: tokio::spawn(tracked) }
 }
 
@@ -113,9 +120,9 @@ where
 #[track_caller]
 pub fn in_place<F: Future>(name: impl Into<Cow<'static, str>>, future: F) -> impl Future<Output = F::Output> {
     let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Task, Subject::default());
-    let tracked = Tracked { entry: EndGuard { entry, armed: true }, wakers: None, future: Box::pin(future) };
+    let tracked = Tracked { guard: EndGuard(entry), waker: None, future };
     async move {
-        match tracked.await {
+        match tracked.await.map_err(|ended| *ended) {
             Ok(value) => value,
             Err(TaskEnded::Panicked(text)) => resume_unwind(Box::new(text)),
             Err(TaskEnded::Aborted) => unreachable!("only the handle of a spawned task tells of that"),
@@ -131,7 +138,7 @@ pub fn spawn_blocking<T: Send + 'static>(
 ) -> TaskHandle<T> {
     let entry = TaskEntry::register(name.into(), Location::caller(), TaskKind::Blocking, Subject::default());
     let (id, site) = (entry.id, entry.site());
-    let guard = EndGuard { entry, armed: true };
+    let guard = EndGuard(entry);
     TaskHandle {
         id,
         site,
@@ -161,7 +168,7 @@ pub fn give_way() {
 #[derive(Debug)]
 pub struct ThreadHandle<T> {
     id: TaskId,
-    join: std::thread::JoinHandle<Result<T, TaskEnded>>,
+    join: std::thread::JoinHandle<Given<T>>,
 }
 
 impl<T> ThreadHandle<T> {
@@ -172,7 +179,8 @@ impl<T> ThreadHandle<T> {
 
     /// Waits, blocking, until it has ended.
     pub fn join(self) -> Result<T, TaskEnded> {
-        self.join.join().unwrap_or_else(|payload| Err(TaskEnded::Panicked(panic_text(payload.as_ref()))))
+        let panicked = |payload: Box<dyn Any + Send>| TaskEnded::Panicked(panic_text(payload.as_ref()));
+        self.join.join().map_err(panicked)?.map_err(|ended| *ended)
     }
 }
 
@@ -186,14 +194,14 @@ pub fn spawn_thread<T: Send + 'static>(
     let system_name = name.replace('\0', "");
     let entry = TaskEntry::register(name, Location::caller(), TaskKind::Thread, Subject::default());
     let id = entry.id;
-    let guard = EndGuard { entry, armed: true };
+    let guard = EndGuard(entry);
     let join = std::thread::Builder::new().name(system_name).spawn(move || run_closure(guard, closure))?;
     Ok(ThreadHandle { id, join })
 }
 
-fn run_closure<T>(mut guard: EndGuard, closure: impl FnOnce() -> T) -> Result<T, TaskEnded> {
-    THREAD.set(Some(Arc::clone(&guard.entry)));
-    let result = guard.entry.run(|| catch_unwind(AssertUnwindSafe(closure)));
+fn run_closure<T>(guard: EndGuard, closure: impl FnOnce() -> T) -> Given<T> {
+    THREAD.set(Some(Arc::clone(&guard.0)));
+    let result = guard.0.run(|| catch_unwind(AssertUnwindSafe(closure)));
     THREAD.set(None);
     guard.finish(result)
 }
@@ -219,23 +227,19 @@ pub(super) fn while_blocked<T>(wait: Wait, block: impl FnOnce() -> T) -> T {
 }
 
 /// Records the end of a task, also where its future is dropped before it ended.
-struct EndGuard {
-    entry: Arc<TaskEntry>,
-    armed: bool,
-}
+struct EndGuard(Arc<TaskEntry>);
 
 impl EndGuard {
-    fn finish<T>(&mut self, result: std::thread::Result<T>) -> Result<T, TaskEnded> {
-        self.armed = false;
+    fn finish<T>(&self, result: std::thread::Result<T>) -> Given<T> {
         match result {
             Ok(value) => {
-                self.entry.end(TaskState::Finished);
+                self.0.end(TaskState::Finished);
                 Ok(value)
             }
             Err(payload) => {
                 let text = panic_text(payload.as_ref());
-                self.entry.end(TaskState::Panicked(text.clone()));
-                Err(TaskEnded::Panicked(text))
+                self.0.end(TaskState::Panicked(text.clone()));
+                Err(Box::new(TaskEnded::Panicked(text)))
             }
         }
     }
@@ -243,63 +247,63 @@ impl EndGuard {
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
-        if self.armed {
-            self.entry.end(TaskState::Aborted);
-        }
+        // Only where it had no other end.
+        self.0.end(TaskState::Aborted);
     }
 }
 
-/// A future whose polls are counted and whose panic is caught.
-struct Tracked<F> {
-    entry: EndGuard,
-    /// The runtime's waker of the task, and the one that counts and then wakes with it.
-    wakers: Option<(Waker, Waker)>,
-    future: Pin<Box<F>>,
+pin_project! {
+    /// A future whose polls are counted and whose panic is caught.
+    struct Tracked<F> {
+        guard: EndGuard,
+        waker: Option<Arc<CountingWaker>>,
+        #[pin]
+        future: F,
+    }
 }
 
 impl<F: Future> Future for Tracked<F> {
-    type Output = Result<F::Output, TaskEnded>;
+    type Output = Given<F::Output>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
+        let this = self.project();
+        let (guard, future) = (this.guard, this.future);
         if !is_noting() {
-            return this.future.as_mut().poll(context).map(|value| this.entry.finish(Ok(value)));
+            return future.poll(context).map(|value| guard.finish(Ok(value)));
         }
-        let (future, entry) = (&mut this.future, &this.entry.entry);
-        if this.wakers.as_ref().is_none_or(|(theirs, _)| !theirs.will_wake(context.waker())) {
-            let theirs = context.waker().clone();
-            let ours = CountingWaker { entry: Arc::clone(entry), waker: theirs.clone() };
-            this.wakers = Some((theirs, Waker::from(Arc::new(ours))));
-        }
-        let (_, ours) = this.wakers.as_ref().expect("it was made just now");
-        let mut context = Context::from_waker(ours);
-        let polling = entry.begin_poll();
+        let waker = match this.waker {
+            Some(waker) if waker.runtime.will_wake(context.waker()) => waker,
+            stale => stale.insert(Arc::new(CountingWaker {
+                entry: Arc::clone(&guard.0),
+                runtime: context.waker().clone(),
+            })),
+        };
+        let ours = waker_ref(waker);
+        let mut context = Context::from_waker(&ours);
+        let polling = guard.0.begin_poll();
         // A future that panicked is never polled again, so what it left half-done is seen by nobody.
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
-        entry.end_poll(polling, matches!(polled, Ok(Poll::Pending)));
+        let polled = catch_unwind(AssertUnwindSafe(|| future.poll(&mut context)));
+        guard.0.end_poll(polling, matches!(polled, Ok(Poll::Pending)));
         let result = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
             Err(payload) => Err(payload),
         };
-        Poll::Ready(this.entry.finish(result))
+        Poll::Ready(guard.finish(result))
     }
 }
 
 /// Counts that a task is woken, and wakes it.
 struct CountingWaker {
     entry: Arc<TaskEntry>,
-    waker: Waker,
+    /// The runtime's own waker of the task.
+    runtime: Waker,
 }
 
-impl Wake for CountingWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.entry.wake();
-        self.waker.wake_by_ref();
+impl ArcWake for CountingWaker {
+    fn wake_by_ref(counting: &Arc<Self>) {
+        counting.entry.wake();
+        counting.runtime.wake_by_ref();
     }
 }
 
