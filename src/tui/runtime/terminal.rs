@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::ThreadId;
 
 use ratatui::crossterm::cursor::{Hide, Show};
@@ -21,7 +22,9 @@ use crate::limits;
 /// The terminal while the screen is open. Dropping it leaves the terminal too, as far as that goes without waiting.
 pub(super) struct Terminal {
     writer: Writer,
-    entered: bool,
+    /// Whether it has still to be left. Twice would be wrong: the second time puts the cursor back to where it was before,
+    /// and what is printed next writes over the text of the panic.
+    entered: Arc<AtomicBool>,
     hook_before: PanicHook,
 }
 
@@ -37,9 +40,10 @@ impl Terminal {
         let mut writer =
             Writer::start(Output).map_err(system("start the thread that writes to the terminal"))?;
         enable_raw_mode().map_err(system("switch the terminal to raw mode"))?;
-        let hook_before = restore_on_panic(std::thread::current().id());
+        let entered = Arc::new(AtomicBool::new(true));
+        let hook_before = restore_on_panic(std::thread::current().id(), Arc::clone(&entered));
         writer.write(Self::enter_sequence());
-        Ok(Self { writer, entered: true, hook_before })
+        Ok(Self { writer, entered, hook_before })
     }
 
     /// Raw mode again after a stop, whatever became of the terminal meanwhile.
@@ -59,7 +63,7 @@ impl Terminal {
 
     /// Leaves. A terminal that does not read is waited for a little, then left as it is.
     pub(super) async fn leave(&mut self) {
-        self.entered = false;
+        self.entered.store(false, Relaxed);
         if self.drain().await {
             self.writer.write(leave_sequence());
             self.drain().await;
@@ -128,9 +132,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        if self.entered {
-            restore_now();
-        }
+        restore_now(&self.entered);
     }
 }
 
@@ -141,20 +143,23 @@ fn leave_sequence() -> Vec<u8> {
     bytes
 }
 
-/// Leaves the terminal from wherever we are; for panics only, where the writer may be lost.
-fn restore_now() {
+/// Leaves the terminal from wherever we are, where that has not been done; for panics only, where the writer may be lost.
+fn restore_now(entered: &AtomicBool) {
+    if !entered.swap(false, Relaxed) {
+        return;
+    }
     let _ = Output.write_all(&leave_sequence());
     let _ = disable_raw_mode();
 }
 
 /// A panic of the screen restores the terminal before it is told. One of another thread is caught and kept by
 /// `inspect`, and shown as a message: printing it here would only break the picture.
-fn restore_on_panic(screen: ThreadId) -> PanicHook {
+fn restore_on_panic(screen: ThreadId, entered: Arc<AtomicBool>) -> PanicHook {
     let before: PanicHook = Arc::from(std::panic::take_hook());
     let told = Arc::clone(&before);
     std::panic::set_hook(Box::new(move |info| {
         if std::thread::current().id() == screen {
-            restore_now();
+            restore_now(&entered);
             told(info);
         }
     }));

@@ -226,8 +226,11 @@ fn a_panic_restores_the_terminal_before_it_is_told() {
     let mut program = Program::start("panic");
     program.wait_text("debian-12").press("t").wait_text("the test asked for it");
     let told = String::from_utf8_lossy(&program.raw).into_owned();
-    let left = told.rfind("\u{1b}[?1049l").expect("the alternate screen was left");
-    assert!(told[left..].contains("the test asked for it"));
+    let (before, after) = told.split_once("\u{1b}[?1049l").expect("the alternate screen was left");
+    assert!(!before.contains("the test asked for it") && after.contains("the test asked for it"));
+    // A second time would put the cursor back above the text, to be written over.
+    program.wait_text("test result: FAILED");
+    assert_eq!(String::from_utf8_lossy(&program.raw).matches("\u{1b}[?1049l").count(), 1);
 }
 
 #[test]
