@@ -3,10 +3,12 @@
 //! Each read is a task that ends with its answer, or takes the read back when whoever asked is gone: what a torrent
 //! fetches first is never decided by somebody who is not there.
 
+use bytes::Bytes;
+
 use super::{Control, Reply, no_such_torrent};
 use crate::contract::{Answer, FileBytes, Refusal};
-use crate::engine::io::{ReadRequest, ReaderId};
-use crate::inspect;
+use crate::engine::io::{ReadError, ReadRequest, ReaderId};
+use crate::inspect::{self, TrySendError};
 use crate::session::driver::ToDriver;
 use crate::units::TorrentId;
 
@@ -16,7 +18,7 @@ pub(super) fn reader_id(asker: u32, reader: u32) -> ReaderId {
 }
 
 impl Control {
-    pub(super) fn read(&self, torrent: TorrentId, request: ReadRequest, reply: Reply) {
+    pub(super) fn read(&self, torrent: TorrentId, request: ReadRequest, mut reply: Reply) {
         let Some(member) = self.directory.member(torrent) else {
             reply.send(Err(no_such_torrent(torrent)));
             return;
@@ -26,7 +28,23 @@ impl Control {
             reply.send(Err(Refusal::new(message)));
             return;
         }
-        inspect::spawn(format!("read from {torrent}"), read(member.inbox, request, reply)).detach();
+        let (reader, (sender, answer)) = (request.reader, inspect::reply("bytes of a file"));
+        // From here, so that reads go out in the order in which they are asked for: of one reader the last one counts.
+        let unsent = match member.inbox.try_send(ToDriver::Read(request, sender)) {
+            Ok(()) => None,
+            Err(TrySendError::Full(read)) => Some(read),
+            Err(TrySendError::Closed(_)) => return reply.send(Err(ended())),
+        };
+        let reading = async move {
+            if let Some(read) = unsent {
+                tokio::select! {
+                    sent = member.inbox.send(read) => if sent.is_err() { return reply.send(Err(ended())) },
+                    () = reply.closed() => return,
+                }
+            }
+            read(&member.inbox, reader, answer, reply).await;
+        };
+        inspect::spawn(format!("read from {torrent}"), reading).detach();
     }
 }
 
@@ -57,11 +75,13 @@ async fn recording(inbox: &inspect::Sender<ToDriver>) -> Result<Answer, Refusal>
     Ok(Answer::Bytes(FileBytes(bytes.into())))
 }
 
-async fn read(inbox: inspect::Sender<ToDriver>, request: ReadRequest, mut reply: Reply) {
-    let (sender, answer) = inspect::reply("bytes of a file");
-    if inbox.send(ToDriver::Read(request, sender)).await.is_err() {
-        return reply.send(Err(ended()));
-    }
+/// Passes the answer on, or takes the read back.
+async fn read(
+    inbox: &inspect::Sender<ToDriver>,
+    reader: ReaderId,
+    answer: inspect::ReplyReceiver<Result<Bytes, ReadError>>,
+    mut reply: Reply,
+) {
     tokio::select! {
         answer = answer => reply.send(match answer {
             Ok(Ok(bytes)) => Ok(Answer::Bytes(FileBytes(bytes))),
@@ -69,7 +89,7 @@ async fn read(inbox: inspect::Sender<ToDriver>, request: ReadRequest, mut reply:
             Err(_) => Err(ended()),
         }),
         () = reply.closed() => {
-            let _ = inbox.send(ToDriver::EndRead(request.reader)).await;
+            let _ = inbox.send(ToDriver::EndRead(reader)).await;
         }
     }
 }
