@@ -396,6 +396,46 @@ mod tests {
         assert_eq!((order.version(), order.raised()), (version + 1, raised + 2));
     }
 
+    /// Places that the buckets have room for, all pieces having gone into the same one.
+    fn room(order: &PieceOrder) -> usize {
+        order.buckets.values().map(Vec::capacity).sum()
+    }
+
+    #[test]
+    fn a_bucket_has_little_more_room_than_pieces_and_gives_it_back() {
+        // Past a power of two: doubling would leave half of it empty.
+        for count in [1_100, 70_000] {
+            let mut order = PieceOrder::new(count);
+            let mut rng = fastrand::Rng::with_seed(1);
+            let alike = ordering(PieceLevel::Normal, false, 1);
+            (0..count).for_each(|piece| order.place(PieceIndex(piece), alike, &mut rng));
+            let least = count as usize;
+            assert!((least..=least + least / LARGE_ROOM_ONE_IN).contains(&room(&order)), "{}", room(&order));
+            let heap = order.heap_bytes();
+            (1..count / 2 + least as u32 / 8).for_each(|piece| order.remove(PieceIndex(piece)));
+            let left = order.len();
+            assert!((left..=2 * left).contains(&room(&order)), "{left} pieces in {}", room(&order));
+            (1..count - 100).for_each(|piece| order.remove(PieceIndex(piece)));
+            assert!((100..=4 * 101).contains(&room(&order)), "101 pieces in {}", room(&order));
+            assert!(order.heap_bytes() <= heap - 4 * (least - 4 * 101), "the bytes are those of the room");
+        }
+    }
+
+    #[test]
+    fn those_of_a_set_are_counted_on_all_levels() {
+        let mut order = PieceOrder::new(100);
+        let mut rng = fastrand::Rng::with_seed(1);
+        for piece in 0..60 {
+            let level = if piece % 3 == 0 { PieceLevel::High } else { PieceLevel::Low };
+            order.place(PieceIndex(piece), ordering(level, false, 1), &mut rng);
+        }
+        let mut set = Bits::empty(100);
+        (50..100).for_each(|piece| {
+            set.set(PieceIndex(piece), true);
+        });
+        assert_eq!((order.count_in(&set), order.count_in(&Bits::full(100))), (10, 60));
+    }
+
     proptest! {
         #[test]
         fn any_sequence_of_changes_equals_sorting_from_scratch(

@@ -99,6 +99,8 @@ mod tests {
         let found = Scan { have: &have, reverse: false }.candidates(&order_of(100), 3);
         assert_eq!(found.len(), 3);
         assert_eq!(found[0], PieceIndex(99));
+        let one = Scan { have: &have, reverse: false }.candidates(&order_of(100), 1);
+        assert_eq!(one, [PieceIndex(99)], "the next level has nothing to give to a full hand");
     }
 
     #[test]
