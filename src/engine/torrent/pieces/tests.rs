@@ -270,3 +270,30 @@ fn counts_that_drifted_are_told() {
     });
     assert!(of_a_level.contains("piece 5") && of_a_level.contains("needed"), "{of_a_level}");
 }
+
+#[test]
+fn bytes_that_are_not_here_are_those_of_unwanted_files_too_until_their_pieces_are() {
+    let mut pieces = pieces(3, |_| PieceState::Missing);
+    let piece_bytes = u64::from(TWO_BLOCKS);
+    pieces.set_priorities(&[(FileIndex(1), Priority::Off)]);
+    assert_eq!((pieces.payload_bytes(), pieces.missing_bytes()), (4 * piece_bytes, 4 * piece_bytes));
+    for (piece, left) in [(0, 3), (3, 2)] {
+        pieces.set_state(PieceIndex(piece), PieceState::Verified);
+        assert_eq!((pieces.payload_bytes(), pieces.missing_bytes()), (4 * piece_bytes, left * piece_bytes));
+    }
+}
+
+#[test]
+fn a_whole_piece_waits_for_its_store_and_one_that_nobody_has_for_a_source() {
+    let mut pieces = pieces(3, |_| PieceState::Missing);
+    request(&mut pieces, 0, 2);
+    (0..2).for_each(|block| arrive(&mut pieces, 0, block));
+    let (mut held, askable) = (Bits::empty(4), Bits::empty(4));
+    [0, 1].into_iter().for_each(|piece| {
+        held.set(PieceIndex(piece), true);
+    });
+    let runs = pieces.runs(&mut RunCache::default(), Reach { held, askable }, None);
+    let reasons: Vec<_> = runs.iter().map(|run| (run.start.0, run.blocked)).collect();
+    let due = [Blocked::Storing, Blocked::Choked, Blocked::NoSource].map(Some);
+    assert_eq!(reasons, [(0, due[0]), (1, due[1]), (2, due[2])]);
+}
